@@ -1,0 +1,7 @@
+use contiguity::Verified;
+
+fn copy(proof: &Verified) -> Verified {
+    proof.clone()
+}
+
+fn main() {}

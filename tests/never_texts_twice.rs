@@ -1,0 +1,456 @@
+//! One call, one text message: whatever breaks, and wherever, no call reaches the service whole twice, and no error says
+//! that nothing was sent when something may have been.
+//!
+//! The exchange is cut at every byte, and the sandbox is made to fail at random.
+
+mod support;
+
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use contiguity::sandbox::{Fault, Sandbox};
+use contiguity::{Client, Error, NewOtp, ResendOtp};
+
+use support::{Connection, Ending, Operation, Server, answer, chunked, envelope, head};
+
+#[test]
+fn cut_at_every_byte_of_a_plain_exchange() {
+    let cuts = Operation::ALL.into_iter().flat_map(|operation| {
+        let answers = Answers::ALL.into_iter();
+        answers.flat_map(move |kind| every_cut(operation, kind, Link::Plain))
+    });
+    cut_all(Link::Plain, cuts.collect());
+}
+
+#[test]
+fn cut_at_every_byte_of_an_exchange_on_a_used_connection() {
+    let cuts = Operation::ALL.into_iter().flat_map(|operation| every_cut(operation, Answers::Sized, Link::Used));
+    cut_all(Link::Used, cuts.collect());
+}
+
+#[test]
+fn cut_at_every_byte_of_a_tls_exchange() {
+    // A handshake costs some milliseconds in a debug build. Every byte is cut for an operation of each kind; the others
+    // differ from those in nothing that TLS could see, and are cut here and there.
+    let thoroughly =
+        |operation: &Operation| matches!(operation, Operation::New | Operation::Cancel | Operation::Status);
+    let cuts = Operation::ALL.into_iter().flat_map(|operation| {
+        every_cut(operation, Answers::Sized, Link::Tls).into_iter().step_by(if thoroughly(&operation) { 1 } else { 7 })
+    });
+    let others = [Answers::UntilClose, Answers::TooMany].into_iter();
+    let others = others.flat_map(|kind| every_cut(Operation::Resend, kind, Link::Tls).into_iter().step_by(3));
+    cut_all(Link::Tls, cuts.chain(others).collect());
+}
+
+#[test]
+fn cut_at_every_byte_of_a_tls_handshake() {
+    // Whether there is a body is all that matters before the exchange.
+    let cuts = [Operation::New, Operation::Cancel].into_iter().flat_map(handshake_cuts);
+    cut_all(Link::TlsHandshake, cuts.collect());
+}
+
+/// What lies between client and server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    Plain,
+    /// A connection on which a call has gone well before.
+    Used,
+    /// Bytes are counted from the end of the handshake.
+    Tls,
+    /// Bytes are counted from the beginning.
+    TlsHandshake,
+}
+
+/// The answer that is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answers {
+    Sized,
+    Chunked,
+    UntilClose,
+    TooMany,
+    Broken,
+    Elsewhere,
+}
+
+impl Answers {
+    const ALL: [Self; 6] = [Self::Sized, Self::Chunked, Self::UntilClose, Self::TooMany, Self::Broken, Self::Elsewhere];
+
+    fn parts(self, operation: Operation) -> Parts {
+        let body = envelope(operation.data());
+        let error = r#"{"id":"err_1","data":{"error":"told to"}}"#;
+        let (status, head, body, rest) = match self {
+            Self::Sized => (200, head(200, &format!("Content-Length: {}\r\n", body.len())), body, ""),
+            Self::Chunked => {
+                let chunks = chunked(&body, 50);
+                let body = chunks.strip_suffix("\r\n").expect("the end of the last chunk").to_owned();
+                (200, head(200, "Transfer-Encoding: chunked\r\n"), body, "\r\n")
+            }
+            Self::UntilClose => (200, head(200, "Connection: close\r\n"), body, "\n"),
+            // Told to come back at once: what would be repeated here is repeated without a wait.
+            Self::TooMany => {
+                let headers = format!("Retry-After: 0\r\nContent-Length: {}\r\n", error.len());
+                (429, head(429, &headers), error.to_owned(), "")
+            }
+            Self::Broken => (500, head(500, &format!("Content-Length: {}\r\n", error.len())), error.to_owned(), ""),
+            Self::Elsewhere => {
+                let headers = format!("Location: http://127.0.0.1:1/\r\nContent-Length: {}\r\n", error.len());
+                (302, head(302, &headers), error.to_owned(), "")
+            }
+        };
+        Parts { status, head, enough: body.into_bytes(), rest: rest.as_bytes().to_vec() }
+    }
+}
+
+/// An answer in pieces.
+#[derive(Clone, Debug)]
+struct Parts {
+    status: u16,
+    head: Vec<u8>,
+    /// What a client needs of the body to know that it is whole.
+    enough: Vec<u8>,
+    rest: Vec<u8>,
+}
+
+/// Where the exchange ends.
+#[derive(Clone, Debug)]
+struct Cut {
+    operation: Operation,
+    kind: Answers,
+    parts: Arc<Parts>,
+    /// Bytes that the server reads and writes at most.
+    most_read: usize,
+    most_written: usize,
+    ending: Ending,
+    retries: u32,
+}
+
+/// All cuts of an exchange, after every byte of the request and after every byte of the answer, by close and by reset.
+fn every_cut(operation: Operation, kind: Answers, link: Link) -> Vec<Cut> {
+    let parts = Arc::new(kind.parts(operation));
+    let (request, answer) = lengths(operation, &parts, link);
+    // The request is the same for every kind of answer.
+    let requests = if kind == Answers::Sized { 0..request } else { 0..0 };
+    cuts(
+        operation,
+        kind,
+        &parts,
+        requests.map(|read| (read, usize::MAX)),
+        (0..=answer).map(|written| (usize::MAX, written)),
+    )
+}
+
+fn handshake_cuts(operation: Operation) -> Vec<Cut> {
+    let parts = Arc::new(Answers::Sized.parts(operation));
+    let (all_read, all_written) = lengths(operation, &parts, Link::TlsHandshake);
+    let (read, written) = lengths(operation, &parts, Link::Tls);
+    // The lengths of signatures vary.
+    let (read, written) = (all_read - read + 8, all_written - written + 8);
+    let kind = Answers::Sized;
+    cuts(
+        operation,
+        kind,
+        &parts,
+        (0..read).map(|read| (read, usize::MAX)),
+        (0..written).map(|written| (usize::MAX, written)),
+    )
+}
+
+fn cuts(
+    operation: Operation,
+    kind: Answers,
+    parts: &Arc<Parts>,
+    of_request: impl Iterator<Item = (usize, usize)>,
+    of_answer: impl Iterator<Item = (usize, usize)>,
+) -> Vec<Cut> {
+    let places = of_request.chain(of_answer);
+    let both = places.flat_map(|place| [(place, Ending::Close), (place, Ending::Reset)]);
+    both.map(|((most_read, most_written), ending)| Cut {
+        operation,
+        kind,
+        parts: Arc::clone(parts),
+        most_read,
+        most_written,
+        ending,
+        retries: 0,
+    })
+    .collect()
+}
+
+/// How many bytes the server reads and writes if nothing is cut.
+fn lengths(operation: Operation, parts: &Arc<Parts>, link: Link) -> (usize, usize) {
+    let cut = Cut {
+        operation,
+        kind: Answers::Sized,
+        parts: Arc::clone(parts),
+        most_read: usize::MAX,
+        most_written: usize::MAX,
+        ending: Ending::Close,
+        retries: 0,
+    };
+    let course = Course::new(link, cut);
+    let client = course.server.client().build().expect("a client");
+    course.warm(&client);
+    let _ = operation.call(&client);
+    let events = course.events();
+    (events[0].read, events[0].written)
+}
+
+/// Makes every cut, on several threads, and judges what came of it.
+fn cut_all(link: Link, mut cuts: Vec<Cut>) {
+    assert!(cuts.len() > 100, "there is something to cut");
+    for (index, cut) in cuts.iter_mut().enumerate() {
+        // Repeats that are allowed wait up to 1.5 s. Where most calls would be repeated, a sample is.
+        let is_rarely_repeated = cut.operation.acts() && (link == Link::Plain || link == Link::Used);
+        if is_rarely_repeated || (cut.operation.acts() && cut.kind == Answers::TooMany) || index % 61 == 0 {
+            cut.retries = 2;
+        }
+    }
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                let course = Course::new(link, cuts[0].clone());
+                let mut client = course.server.client().build().expect("a client");
+                while let Some(cut) = cuts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    course.set(cut.clone());
+                    if link == Link::TlsHandshake {
+                        // One that knows the server already makes a shorter handshake.
+                        client = course.server.client().build().expect("a client");
+                    }
+                    course.warm(&client);
+                    let result = cut.operation.call(&client.with_retries(cut.retries));
+                    judge(link, cut, &course.events(), &result);
+                }
+            });
+        }
+    });
+}
+
+/// What the server saw of one request, and did about it.
+#[derive(Clone, Debug)]
+struct Event {
+    had_request: bool,
+    sent_head: bool,
+    sent_enough: bool,
+    read: usize,
+    written: usize,
+}
+
+/// The promise.
+#[track_caller]
+fn judge(link: Link, cut: &Cut, events: &[Event], result: &Result<String, Error>) {
+    let Cut { operation, parts, .. } = cut;
+    let told = |fault: &str| format!("{fault}: {link:?} {cut:?}\nserver: {events:?}\nclient: {result:?}");
+
+    let whole: Vec<&Event> = events.iter().filter(|event| event.had_request).collect();
+    if operation.acts() {
+        let all_but_the_last = whole.len().saturating_sub(1);
+        let refused = whole.iter().filter(|event| parts.status == 429 && event.sent_head).count();
+        assert!(all_but_the_last <= refused, "{}", told("the server had more than one whole request"));
+    }
+    assert!(whole.len() <= cut.retries as usize + 1, "{}", told("the call was repeated too often"));
+    match result {
+        Ok(_) => {
+            assert!(parts.status == 200, "{}", told("no such answer was given"));
+            assert!(whole.iter().any(|event| event.sent_enough), "{}", told("the answer was cut"));
+        }
+        Err(error) => {
+            let is_refusal = (300..500).contains(&parts.status);
+            let may_have_acted = whole.iter().any(|event| !(is_refusal && event.sent_head));
+            assert!(error.may_have_sent() || !may_have_acted, "{}", told("the server had the request whole"));
+            if let Some(status) = error.status() {
+                assert_eq!(status, parts.status, "{}", told("no such status was given"));
+                assert!(whole.iter().any(|event| event.sent_head), "{}", told("the head was cut"));
+                // A read may have been lost and repeated before.
+                if operation.acts() || cut.retries == 0 {
+                    assert_eq!(error.may_have_sent(), !is_refusal, "{}", told("the head came"));
+                }
+            }
+            // A status that is not 2xx is believed as soon as it is there, whatever becomes of the body.
+            assert_eq!(matches!(error, Error::Api(_)), error.status().is_some_and(|s| s != 200), "{}", told("kind"));
+            assert!(!matches!(error, Error::Decode(_)), "{}", told("a cut answer is no odd one"));
+            let is_early = |event: &Event| event.read < LEAST_HELLO || event.written < LEAST_SERVER_FLIGHT;
+            if link == Link::TlsHandshake && operation.has_body() && events.iter().all(is_early) {
+                assert!(!error.may_have_sent(), "{}", told("nothing was handed over in the handshake"));
+            }
+        }
+    }
+}
+
+/// A server whose next exchange is cut as the test says.
+struct Course {
+    server: Server,
+    link: Link,
+    shared: Arc<Mutex<Shared>>,
+}
+
+struct Shared {
+    cut: Cut,
+    /// Whether the call that goes well was made.
+    is_warm: bool,
+    events: Vec<Event>,
+    /// Connections that the server has closed its side of.
+    half_open: Vec<TcpStream>,
+}
+
+impl Course {
+    fn new(link: Link, cut: Cut) -> Self {
+        let shared = Arc::new(Mutex::new(Shared { cut, is_warm: false, events: Vec::new(), half_open: Vec::new() }));
+        let act = {
+            let shared = Arc::clone(&shared);
+            move |connection: &mut Connection| exchange(connection, link, &shared)
+        };
+        let server = Server::speaking(matches!(link, Link::Tls | Link::TlsHandshake), act);
+        Self { server, link, shared }
+    }
+
+    fn set(&self, cut: Cut) {
+        self.lock().cut = cut;
+    }
+
+    /// Makes the call that goes well, if the link is to have one.
+    fn warm(&self, client: &Client) {
+        if self.link == Link::Used {
+            let operation = {
+                let mut shared = self.lock();
+                shared.is_warm = false;
+                shared.cut.operation
+            };
+            operation.call(client).expect("the first call goes well");
+            self.lock().events.clear();
+        }
+    }
+
+    /// What the server saw since the last time it was asked.
+    fn events(&self) -> Vec<Event> {
+        self.server.settle();
+        let mut shared = self.lock();
+        shared.half_open.clear();
+        std::mem::take(&mut shared.events)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn exchange(connection: &mut Connection, link: Link, shared: &Mutex<Shared>) {
+    let lock = || shared.lock().unwrap_or_else(PoisonError::into_inner);
+    let cut = lock().cut.clone();
+    match link {
+        Link::Used => {
+            if !std::mem::replace(&mut lock().is_warm, true) {
+                connection.request();
+                connection.send(answer(200, "", envelope(cut.operation.data())));
+            }
+            connection.limit(cut.most_read, cut.most_written);
+        }
+        Link::Tls => {
+            connection.shake_hands();
+            connection.limit(cut.most_read, cut.most_written);
+        }
+        Link::Plain | Link::TlsHandshake => connection.limit(cut.most_read, cut.most_written),
+    }
+    let had_request = connection.request().is_some();
+    let sent_head = had_request && connection.send(&cut.parts.head);
+    let sent_enough = sent_head && connection.send(&cut.parts.enough);
+    if sent_enough && connection.send(&cut.parts.rest) {
+        connection.say_goodbye();
+    }
+    let (read, written) = connection.traffic();
+    let mut shared = lock();
+    shared.events.push(Event { had_request, sent_head, sent_enough, read, written });
+    shared.half_open.extend(connection.end(cut.ending));
+}
+
+/// Threads that call. Most of what they wait for is each other.
+const WORKERS: usize = 8;
+
+/// Fewer bytes than the first flight of a client has, and than that of a server with its certificate: while one of them is
+/// not whole, no client can say more.
+const LEAST_HELLO: usize = 150;
+const LEAST_SERVER_FLIGHT: usize = 400;
+
+#[test]
+fn ten_thousand_random_faults() {
+    if let Some(seed) = std::env::var(SEED).ok().map(|seed| seed.parse().expect("a number")) {
+        return play(&Sandbox::start().expect("a sandbox"), 0, seed);
+    }
+    let first = fastrand::u64(..);
+    println!("the scripts have the seeds from {first} on");
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                // Faults are for whoever calls next: each thread has a service of its own.
+                let sandbox = Sandbox::start().expect("a sandbox");
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= SCRIPTS {
+                        break;
+                    }
+                    play(&sandbox, index, first.wrapping_add(index as u64));
+                }
+            });
+        }
+    });
+}
+
+/// One script: some faults, and a call in the midst of them.
+fn play(sandbox: &Sandbox, index: usize, seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let number = format!("+1415{:07}", 2_000_000 + index);
+    let client = sandbox.client().with_retries(random.u32(0..=3));
+    let resent = random.bool().then(|| {
+        let sent = NewOtp::to(number.as_str()).language("en").name("MyApp").send(&client).expect("no fault yet");
+        sent.otp_id
+    });
+    let client = if random.u8(..32) == 0 { client.with_timeout(Duration::from_millis(15)) } else { client };
+    let faults: Vec<Fault> = (0..random.usize(1..=4)).map(|_| fault(&mut random)).collect();
+    for fault in &faults {
+        sandbox.fail_next(fault.clone());
+    }
+
+    let before = sandbox.deliveries(number.as_str());
+    let result = match &resent {
+        None => NewOtp::to(number.as_str()).language("en").name("MyApp").send(&client).map(|_| ()),
+        Some(id) => ResendOtp::otp_id(id).send(&client).map(|_| ()),
+    };
+    // A call that gave up may still be on its way to the service.
+    if matches!(&result, Err(error) if error.is_timeout()) {
+        thread::sleep(Duration::from_millis(100));
+    }
+    let texts = sandbox.deliveries(number.as_str()) - before;
+
+    let told = || format!("{texts} texts; rerun with {SEED}={seed}\n{client:?}\n{faults:?}\n{result:?}");
+    assert!(texts <= 1, "one call, {}", told());
+    match &result {
+        Ok(()) => assert_eq!(texts, 1, "sent, {}", told()),
+        Err(error) => assert!(texts == 0 || error.may_have_sent(), "nothing was sent, {}", told()),
+    }
+    sandbox.reset();
+}
+
+/// Every fault, but those in which the service lies: acts, and answers that it refuses to.
+fn fault(random: &mut fastrand::Rng) -> Fault {
+    let any = |random: &mut fastrand::Rng, from: &[u16]| from[random.usize(..from.len())];
+    match random.u8(..12) {
+        0..=3 => Fault::status(429).retry_after(Duration::ZERO).into(),
+        4 => Fault::status(any(random, &[500, 502, 503, 504, 599])).into(),
+        5 => Fault::status(any(random, &[500, 502, 503, 504, 599])).after_acting().into(),
+        6 => Fault::status(any(random, &[300, 302, 307, 308, 400, 401, 403, 404, 408, 413, 451])).into(),
+        7 => Fault::drop_before(),
+        8 => Fault::drop_after(),
+        9 => Fault::half(),
+        10 => Fault::garbage(),
+        _ => Fault::delay(Duration::from_millis(random.u64(..30))),
+    }
+}
+
+const SCRIPTS: usize = 10_000;
+
+/// The variable that names the seed of one script to be played again, alone.
+const SEED: &str = "CONTIGUITY_TEST_SEED";

@@ -1,0 +1,385 @@
+//! Every rule of the validation table, both sides of each bound, and not a byte on the wire for a request with a fault.
+
+use std::net::TcpListener;
+
+use contiguity::{
+    CancelReverseOtp, Client, Error, InitiateReverseOtp, Issue, IssueKind, Language, NewOtp, OtpId, PhoneNumber,
+    ResendOtp, Service, VerifyOtp, VerifyReverseOtp,
+};
+
+#[test]
+fn phone_numbers() {
+    for good in [
+        "+1234567890",
+        "+15551234567",
+        "+16465550123",
+        "+14155552671",
+        "+442079460958",
+        "+998123",
+        "+112",
+        "+4412",
+        "+35312",
+        "+123456789012345",
+        "+881612345678",
+        "+80012345678",
+        "+97912345",
+    ] {
+        assert_eq!(PhoneNumber::parse(good).unwrap().as_str(), good);
+        accepts(|client| new(good, "en", "MyApp", client));
+        accepts(|client| InitiateReverseOtp::number(good).to(good).send(client).map(drop));
+    }
+    for (bad, kind) in [
+        ("", IssueKind::Blank),
+        ("   ", IssueKind::Blank),
+        ("14155552671", IssueKind::Format),
+        ("0014155552671", IssueKind::Format),
+        (" +14155552671", IssueKind::Format),
+        ("++14155552671", IssueKind::Character),
+        ("+14155552671 ", IssueKind::Character),
+        ("+1415555267x", IssueKind::Character),
+        ("+1-415-555-2671", IssueKind::Character),
+        ("+14155552671;ext=5", IssueKind::Character),
+        ("+1415555\u{662}671", IssueKind::Character),
+        ("\u{ff0b}14155552671", IssueKind::Format),
+        ("+1415555267\0", IssueKind::Character),
+        ("+1234567890123456", IssueKind::TooLong),
+        ("+", IssueKind::Format),
+        ("+0", IssueKind::Format),
+        ("+0123456789", IssueKind::Format),
+        ("+21012345", IssueKind::Format),
+        ("+999123456", IssueKind::Format),
+        ("+1", IssueKind::TooShort),
+        ("+12", IssueKind::TooShort),
+        ("+441", IssueKind::TooShort),
+        ("+3531", IssueKind::TooShort),
+        ("+353", IssueKind::TooShort),
+    ] {
+        refuses("to", kind, |client| new(bad, "en", "MyApp", client));
+        refuses("number", kind, |client| InitiateReverseOtp::number(bad).send(client).map(drop));
+        refuses("to", kind, |client| InitiateReverseOtp::number("+14155552671").to(bad).send(client).map(drop));
+    }
+}
+
+#[test]
+fn a_number_with_separators_is_suggested_without() {
+    for (typed, suggestion) in [
+        ("+1 (415) 555-2671", Some("+14155552671")),
+        ("+44 20 7946 0958", Some("+442079460958")),
+        ("+49/30/901820", Some("+4930901820")),
+        ("+1.415.555.2671", Some("+14155552671")),
+        ("\u{a0}+1\u{2011}415\u{2013}5552671\n", Some("+14155552671")),
+        ("(415) 555-2671", None),
+        ("+1 (415) 555-267x", None),
+        ("+999 123 456", None),
+        ("+14155552671 ext. 5", None),
+        ("+1 2345 6789 0123 456", None),
+        ("14155552671", None),
+    ] {
+        let issue = only_issue(|client| new(typed, "en", "MyApp", client));
+        assert_eq!(issue.suggestion(), suggestion, "{typed}");
+    }
+}
+
+#[test]
+fn languages() {
+    for (good, sent) in [
+        ("en", "en"),
+        ("EN", "en"),
+        ("pt_BR", "pt-br"),
+        ("pt-BR", "pt-br"),
+        ("ZH_hk", "zh-hk"),
+        ("eo", "eo"),
+        ("zh-Hant-TW", "zh-Hant-TW"),
+        ("abcdefgh-12345678", "abcdefgh-12345678"),
+        ("sr-1", "sr-1"),
+    ] {
+        assert_eq!(good.parse::<Language>().unwrap().as_str(), sent);
+        accepts(|client| new("+14155552671", good, "MyApp", client));
+        accepts(|client| InitiateReverseOtp::number("+14155552671").language(good).send(client).map(drop));
+    }
+    for (bad, kind) in [
+        ("", IssueKind::Blank),
+        (" ", IssueKind::Blank),
+        ("e", IssueKind::Format),
+        ("abcdefghi", IssueKind::Format),
+        ("en-", IssueKind::Format),
+        ("-en", IssueKind::Format),
+        ("en--us", IssueKind::Format),
+        ("en-123456789", IssueKind::Format),
+        ("e1", IssueKind::Format),
+        ("en us", IssueKind::Format),
+        ("eo_XX", IssueKind::Format),
+        ("\u{e9}n", IssueKind::Format),
+        ("en\n", IssueKind::Format),
+        ("English, please", IssueKind::Format),
+    ] {
+        refuses("language", kind, |client| new("+14155552671", bad, "MyApp", client));
+    }
+}
+
+#[test]
+fn every_documented_language_reads_back() {
+    let codes: Vec<String> = Language::all().map(|language| language.to_string()).collect();
+    let documented =
+        "en af ar ca zh zh-hk hr cs da nl fi fr de el he hi hu id it ja ko ms nb pl pt-br pt ro ru es sv tl th tr vi";
+    assert_eq!(codes.join(" "), documented);
+    for language in Language::all() {
+        let shouted = language.as_str().to_uppercase().replace('-', "_");
+        assert_eq!(shouted.parse::<Language>().unwrap(), language);
+        assert!(!matches!(language, Language::Other(_)));
+    }
+}
+
+#[test]
+fn names() {
+    for good in ["MyApp", " a ", "\u{1f680}", "'\"<&>\\", &"x".repeat(10_000)] {
+        accepts(|client| new("+14155552671", "en", good, client));
+    }
+    for (bad, kind) in [
+        ("", IssueKind::Blank),
+        (" \t\u{3000}", IssueKind::Blank),
+        ("My\nApp", IssueKind::Character),
+        ("MyApp\0", IssueKind::Character),
+        ("My\u{85}App", IssueKind::Character),
+        ("\u{1b}[1mMyApp", IssueKind::Character),
+    ] {
+        refuses("name", kind, |client| new("+14155552671", "en", bad, client));
+    }
+}
+
+#[test]
+fn codes() {
+    for good in ["1234", "0000000000", "012345", "123 456", "123-456", " 1 2 3 4 ", "1\u{2013}2\u{a0}34", "1234\n"] {
+        accepts(|client| VerifyOtp::otp_id("otp_1").otp(good).send(client).map(drop));
+    }
+    for (bad, kind) in [
+        ("", IssueKind::Blank),
+        (" - ", IssueKind::Blank),
+        ("123", IssueKind::TooShort),
+        ("1-2-3", IssueKind::TooShort),
+        ("12345678901", IssueKind::TooLong),
+        ("12345x", IssueKind::Character),
+        ("12.345", IssueKind::Character),
+        ("+12345", IssueKind::Character),
+        ("\u{661}\u{662}\u{663}\u{664}", IssueKind::Character),
+        ("\u{ff11}234", IssueKind::Character),
+    ] {
+        refuses("otp", kind, |client| VerifyOtp::otp_id("otp_1").otp(bad).send(client).map(drop));
+    }
+}
+
+#[test]
+fn ids() {
+    type Operation = fn(&str, &Client) -> Result<(), Error>;
+    let operations: [Operation; 4] = [
+        |id, client| VerifyOtp::otp_id(id).otp("123456").send(client).map(drop),
+        |id, client| ResendOtp::otp_id(id).send(client).map(drop),
+        |id, client| VerifyReverseOtp::otp_id(id).send(client).map(drop),
+        |id, client| CancelReverseOtp::otp_id(id).send(client).map(drop),
+    ];
+    for operation in operations {
+        for good in ["otp_1234567890", "a", "...", "a/b", " a", "\u{e9}"] {
+            accepts(|client| operation(good, client));
+        }
+        for (bad, kind) in [
+            ("", IssueKind::Blank),
+            (" \u{a0}", IssueKind::Blank),
+            (".", IssueKind::Format),
+            ("..", IssueKind::Format),
+            ("otp\n1", IssueKind::Character),
+            ("otp_1\r\nX: y", IssueKind::Character),
+            ("\0", IssueKind::Character),
+        ] {
+            refuses("otp_id", kind, |client| operation(bad, client));
+        }
+    }
+}
+
+#[test]
+fn factors() {
+    for good in ["1", "MyApp2024", "sixteen letters!", &"\u{1f680}".repeat(16), " x "] {
+        accepts(|client| InitiateReverseOtp::number("+14155552671").factor(good).send(client).map(drop));
+    }
+    for (bad, kind) in [
+        ("", IssueKind::Blank),
+        ("  ", IssueKind::Blank),
+        ("seventeen letters", IssueKind::TooLong),
+        (&"\u{1f680}".repeat(17), IssueKind::TooLong),
+        // Two scalar values each, as people see one.
+        (&"e\u{301}".repeat(9), IssueKind::TooLong),
+        ("a\tb", IssueKind::Character),
+    ] {
+        refuses("factor", kind, |client| InitiateReverseOtp::number("+14155552671").factor(bad).send(client).map(drop));
+    }
+}
+
+#[test]
+fn services() {
+    for good in [Service::Sms, Service::IMessage] {
+        accepts(|client| InitiateReverseOtp::number("+14155552671").service(good.clone()).send(client).map(drop));
+    }
+    let unknown: Service = serde_json::from_str("\"pigeon\"").unwrap();
+    refuses("service", IssueKind::Unsupported, |client| {
+        InitiateReverseOtp::number("+14155552671").service(unknown.clone()).send(client).map(drop)
+    });
+}
+
+#[test]
+fn success_urls() {
+    let ask =
+        |url: &str, client: &Client| InitiateReverseOtp::number("+14155552671").success_url(url).send(client).map(drop);
+    for good in [
+        "https://myapp.com/webhook/otp-verified",
+        "https://myapp.com",
+        "HTTPS://myapp.com:8443/?a=b#c",
+        "http://localhost:3000/done",
+        "http://127.0.0.1/",
+        "http://[::1]:80/",
+    ] {
+        accepts(|client| ask(good, client));
+    }
+    for (bad, kind) in [
+        ("", IssueKind::Blank),
+        (" ", IssueKind::Blank),
+        ("myapp.com/done", IssueKind::Format),
+        ("/done", IssueKind::Format),
+        ("//myapp.com/done", IssueKind::Format),
+        ("https://", IssueKind::Format),
+        ("https:///done", IssueKind::Format),
+        ("https://myapp.com:99999/", IssueKind::Format),
+        ("https://m\u{fc}app.com/", IssueKind::Format),
+        ("https://myapp.com/a b", IssueKind::Format),
+        ("https://myapp.com/\n", IssueKind::Format),
+        ("http://myapp.com/done", IssueKind::Format),
+        ("http://localhost.myapp.com/", IssueKind::Format),
+        ("ftp://myapp.com/", IssueKind::Format),
+        ("javascript:alert(1)", IssueKind::Format),
+    ] {
+        refuses("success_url", kind, |client| ask(bad, client));
+    }
+}
+
+#[test]
+fn every_fault_is_reported_at_once_in_the_order_of_the_fields() {
+    let unknown: Service = serde_json::from_str("\"pigeon\"").unwrap();
+    let issues = issues(|client| {
+        InitiateReverseOtp::number("1")
+            .success_url("x")
+            .language("!")
+            .service(unknown.clone())
+            .to("2")
+            .factor("")
+            .send(client)
+            .map(drop)
+    });
+    let fields: Vec<_> = issues.iter().map(|issue| issue.field).collect();
+    assert_eq!(fields, ["number", "factor", "to", "service", "language", "success_url"]);
+}
+
+#[test]
+fn a_repeated_optional_setter_replaces() {
+    accepts(|client| InitiateReverseOtp::number("+14155552671").factor("").factor("ok").send(client).map(drop));
+}
+
+#[test]
+fn the_text_of_an_error_says_what_to_do() {
+    let server = Silent::start();
+    let error = new("+1 (415) 555-2671", "english", " ", &server.client()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "nothing was sent: `to` has characters other than + and the digits 0 to 9; leave out separators, letters and \
+         extensions; `name` is blank; give at least one visible character"
+    );
+    assert!(!error.may_have_sent() && !error.is_retryable() && !error.is_timeout());
+    assert_eq!((error.status(), error.request_id(), error.retry_after()), (None, None, None));
+}
+
+#[test]
+fn values_check_themselves_wherever_they_come_from() {
+    assert!(OtpId::try_from("..").is_err() && OtpId::try_from(String::from("a")).is_ok());
+    assert!(PhoneNumber::try_from("1").is_err() && Language::try_from("!").is_err());
+    assert!(serde_json::from_str::<PhoneNumber>("\"1\"").is_err());
+    assert!(serde_json::from_str::<OtpId>("\"\"").is_err());
+    assert!(serde_json::from_str::<Language>("\"english, please\"").is_err());
+    for text in ["\"+14155552671\"", "\"\\u002b14155552671\""] {
+        let number: PhoneNumber = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&number).unwrap(), "\"+14155552671\"");
+    }
+    let id: OtpId = serde_json::from_str("\"otp_1\"").unwrap();
+    assert_eq!(serde_json::to_string(&id).unwrap(), "\"otp_1\"");
+    assert_eq!(serde_json::to_string(&Service::IMessage).unwrap(), "\"imessage\"");
+    assert_eq!(serde_json::to_string(&Language::Cantonese).unwrap(), "\"zh-hk\"");
+}
+
+#[test]
+fn a_number_shows_four_digits_only_if_four_more_stay_hidden() {
+    for (number, shown) in [
+        ("+14155552671", "PhoneNumber(+1•••••2671)"),
+        ("+112345678", "PhoneNumber(+1•••••5678)"),
+        ("+11234567", "PhoneNumber(+1•••••)"),
+        ("+35312", "PhoneNumber(+353•••••)"),
+    ] {
+        assert_eq!(format!("{:?}", PhoneNumber::parse(number).unwrap()), shown);
+    }
+}
+
+fn new(to: &str, language: &str, name: &str, client: &Client) -> Result<(), Error> {
+    NewOtp::to(to).language(language).name(name).send(client).map(drop)
+}
+
+/// The request passes validation: it goes as far as a server that does not answer.
+#[track_caller]
+fn accepts(send: impl Fn(&Client) -> Result<(), Error>) {
+    let refused = Client::builder("key").base_url(closed_port()).retries(0).build().unwrap();
+    let error = send(&refused).unwrap_err();
+    assert!(matches!(error, Error::Transport(_)), "{error}");
+}
+
+/// The request is refused for one field, and nothing is sent.
+#[track_caller]
+fn refuses(field: &str, kind: IssueKind, send: impl Fn(&Client) -> Result<(), Error>) {
+    let issue = only_issue(send);
+    assert_eq!((issue.field, issue.kind), (field, kind), "{issue}");
+    assert!(!issue.message.is_empty());
+}
+
+#[track_caller]
+fn only_issue(send: impl Fn(&Client) -> Result<(), Error>) -> Issue {
+    let issues = issues(send);
+    assert_eq!(issues.len(), 1, "{issues:?}");
+    issues[0].clone()
+}
+
+#[track_caller]
+fn issues(send: impl Fn(&Client) -> Result<(), Error>) -> Vec<Issue> {
+    let server = Silent::start();
+    let error = send(&server.client()).unwrap_err();
+    assert!(!server.was_called(), "a request with a fault left the machine");
+    let Error::Validation(error) = error else { panic!("not refused: {error}") };
+    error.issues().to_vec()
+}
+
+/// A server that only notices whether it is called.
+struct Silent(TcpListener);
+
+impl Silent {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        Self(listener)
+    }
+
+    fn client(&self) -> Client {
+        Client::builder("key").base_url(format!("http://{}", self.0.local_addr().unwrap())).build().unwrap()
+    }
+
+    fn was_called(&self) -> bool {
+        self.0.accept().is_ok()
+    }
+}
+
+/// An address where nobody listens.
+fn closed_port() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
