@@ -145,6 +145,7 @@ impl Client {
     /// ```
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
+        let timeout = timeout.min(LONGEST_TIMEOUT);
         Self { shared: Arc::clone(&self.shared), limits: Limits { timeout, ..self.limits } }
     }
 
@@ -231,14 +232,16 @@ impl ClientBuilder {
     }
 
     /// How long a call may take as a whole, repeats and the waits between them included. No call lasts longer. Defaults to
-    /// 30 seconds; zero is refused.
+    /// 30 seconds; zero is refused, and more than a year counts as a year.
     pub fn timeout(self, timeout: Duration) -> Self {
+        let timeout = timeout.min(LONGEST_TIMEOUT);
         Self { limits: Limits { timeout, ..self.limits }, ..self }
     }
 
     /// How long connecting may take, the TLS handshake included, within the whole [`timeout`](Self::timeout). Defaults to 5
     /// seconds; zero is refused.
     pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
+        let connect_timeout = connect_timeout.min(LONGEST_TIMEOUT);
         Self { limits: Limits { connect_timeout, ..self.limits }, ..self }
     }
 
@@ -399,6 +402,10 @@ impl Reply<'_> {
         let Some(data) = envelope.data else {
             return Err(self.unreadable("it has no `data`"));
         };
+        // Structs would also be read from an array, field by field: `[true]` is no `verified`.
+        if !data.get().starts_with('{') {
+            return Err(self.unreadable("its `data` is not an object"));
+        }
         match serde_json::from_str(data.get()) {
             Ok(data) => read(data, envelope.metadata(&self.redactor)).map_err(|fault| self.unreadable(&fault)),
             Err(error) => Err(self.unreadable(&format!("its `data` is not as documented: {error}"))),
@@ -451,6 +458,9 @@ const URL_VARIABLE: &str = "CONTIGUITY_BASE_URL";
 
 /// A text that takes longer to be accepted is a fault of the service; a person at a form waits no longer either.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// As good as never, and a time from now that every clock can hold.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Two lost SYN packets and their repeats (RFC 6298) fit.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -19,7 +19,7 @@ impl<'a> Redactor<'a> {
     /// One line of `text` without secrets and control characters, cut after [`LONGEST`] characters.
     pub(crate) fn line(&self, text: &str) -> String {
         // Secrets go before the cut, so that no half of one is left at the end.
-        let clean = self.without_secrets(prefix(text, BYTES_READ));
+        let clean = self.without_secrets(self.beginning(text));
         let mut line = String::with_capacity(clean.len().min(LONGEST));
         let words = clean.split(|c: char| c.is_whitespace() || is_unprintable(c)).filter(|word| !word.is_empty());
         for (index, word) in words.enumerate() {
@@ -38,7 +38,7 @@ impl<'a> Redactor<'a> {
 
     /// The same for bytes that may not be text.
     pub(crate) fn excerpt(&self, bytes: &[u8]) -> String {
-        self.line(&String::from_utf8_lossy(&bytes[..bytes.len().min(BYTES_READ)]))
+        self.line(&String::from_utf8_lossy(&bytes[..bytes.len().min(2 * BYTES_READ)]))
     }
 
     /// A value that is usually shown whole, such as a request id: untouched unless it holds something to hide.
@@ -47,6 +47,20 @@ impl<'a> Redactor<'a> {
             && text.bytes().all(|b| b.is_ascii_graphic() && b != b'+')
             && !self.needles().any(|needle| contains(&text, needle));
         if is_plain { text.into_owned() } else { self.line(&text) }
+    }
+
+    /// As much of the text as is looked at, without the half of a secret that may stand at its end.
+    fn beginning<'t>(&self, text: &'t str) -> &'t str {
+        let mut beginning = prefix(text, BYTES_READ);
+        if beginning.len() < text.len() {
+            for needle in self.needles() {
+                let mut halves = (1..needle.len()).rev().filter_map(|end| needle.get(..end));
+                if let Some(rest) = halves.find_map(|half| beginning.strip_suffix(half)) {
+                    beginning = rest;
+                }
+            }
+        }
+        beginning
     }
 
     fn without_secrets(&self, text: &str) -> String {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER, USER_AGENT};
 use http::header::{HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Method, Request, Response, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::IgnoredAny;
 use ureq::unversioned::transport::DefaultConnector;
@@ -332,7 +332,9 @@ fn read(response: Response<Body>, effect: Effect, redactor: &Redactor<'_>) -> Re
         return Err(transport_error(lost, error.into(), Some(status), redactor));
     }
     // A body that ends with the connection looks complete when it was cut (RFC 9112 §6.3), unless the JSON is not.
-    let has_end = head.headers.contains_key(CONTENT_LENGTH) || head.headers.contains_key(TRANSFER_ENCODING);
+    let has_end = head.status == StatusCode::NO_CONTENT
+        || head.headers.contains_key(CONTENT_LENGTH)
+        || head.headers.contains_key(TRANSFER_ENCODING);
     if !has_end && serde_json::from_slice::<IgnoredAny>(&bytes).is_err_and(|error| error.is_eof()) {
         let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the connection closed in the middle of the answer");
         return Err(transport_error(lost, error.into(), Some(status), redactor));
@@ -359,7 +361,7 @@ fn decode_error(outcome: Outcome, status: u16, message: &str, body: &[u8], redac
 fn api_error(status: u16, headers: &HeaderMap, body: &[u8], effect: Effect, redactor: &Redactor<'_>) -> Error {
     let envelope = Envelope::parse(body).unwrap_or_default();
     let complaint = envelope.complaint();
-    let reason = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     let (message, excerpt) = if let Some(message) = &complaint.first {
         (redactor.line(message), None)
     } else {

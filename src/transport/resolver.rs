@@ -38,24 +38,30 @@ impl RememberingResolver {
     fn addresses(&self, host: &str, port: u16, patience: Duration) -> Result<Vec<SocketAddr>, ureq::Error> {
         let deadline = Instant::now().checked_add(patience);
         let mut entries = self.shared.entries();
+        let mut has_asked = false;
         loop {
             let entry = entry(&mut entries, host);
             let age = entry.known.as_ref().map(|known| known.at.elapsed());
             let is_stale = age.is_none_or(|age| age >= FRESH);
-            if is_stale && !entry.is_being_looked_up {
-                entry.is_being_looked_up = true;
-                if let Err(error) = self.look_up_in_background(host.to_owned()) {
-                    entry.is_being_looked_up = false;
-                    return Err(error.into());
+            // Once a call: a name that is not found would be asked for until the time is over.
+            if is_stale && !has_asked {
+                has_asked = true;
+                if !entry.is_being_looked_up {
+                    entry.is_being_looked_up = true;
+                    entry.failure = None;
+                    if let Err(error) = self.look_up_in_background(host.to_owned()) {
+                        entry.is_being_looked_up = false;
+                        return Err(error.into());
+                    }
                 }
-                entry.failure = None;
             }
             if age.is_some_and(|age| age < USABLE) {
                 let known = entry.known.iter().flat_map(|known| &known.addresses);
                 return Ok(known.map(|address| SocketAddr::new(*address, port)).collect());
             }
-            if let Some(failure) = entry.failure.take() {
-                return Err(io::Error::other(failure).into());
+            // Every call that waited is told; the next one asks anew.
+            if let (Some(failure), false) = (&entry.failure, entry.is_being_looked_up) {
+                return Err(io::Error::other(failure.clone()).into());
             }
             let left = deadline.map_or(LONGEST_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()));
             if left.is_zero() {

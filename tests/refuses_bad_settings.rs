@@ -1,0 +1,205 @@
+//! A client that cannot work is refused when it is made, with a sentence on what to do.
+
+use std::process::Command;
+use std::time::Duration;
+
+use contiguity::{Client, ClientBuilder, Error, NewOtp};
+
+#[test]
+fn keys() {
+    for good in ["your-api-key", "contiguity_sk_x", "k", "with space", "\u{e9}"] {
+        Client::new(good).unwrap();
+    }
+    for bad in ["", " ", "\t\n", "key\n", "key\r\nX-Evil: 1", "k\0", "k\u{7f}"] {
+        let error = refused(Client::builder(bad));
+        assert!(error.contains("API key"), "{error}");
+        assert!(bad.trim().is_empty() || !error.contains(bad), "{error}");
+    }
+}
+
+#[test]
+fn base_urls() {
+    for good in [
+        "https://api.contiguity.com",
+        "https://api.contiguity.com/",
+        "HTTPS://api.example.com:8443/v1/otp-gateway/",
+        "http://127.0.0.1:4010",
+        "http://localhost",
+        "http://[::1]:4010/",
+    ] {
+        Client::builder("key").base_url(good).build().unwrap();
+    }
+    for (bad, reason) in [
+        ("", "blank"),
+        ("api.contiguity.com", "https://"),
+        ("/otp", "https://"),
+        ("ftp://api.contiguity.com", "https://"),
+        ("https://", "https://"),
+        ("https://:443", "host"),
+        ("https://api.contiguity.com:99999", "port"),
+        ("https://api.contiguity.com:0", "port"),
+        ("https://user:secret@api.contiguity.com", "credentials"),
+        ("https://user@api.contiguity.com", "credentials"),
+        ("https://api.contiguity.com/?a=b", "query"),
+        ("https://api.contiguity.com?", "query"),
+        ("https://api.contiguity.com/#top", "fragment"),
+        ("https://api.contiguity.com/#", "fragment"),
+        ("https://api.conti guity.com", "ASCII"),
+        ("https://api.contiguit\u{fd}.com", "ASCII"),
+        ("http://api.contiguity.com", "allow_insecure_http"),
+        ("http://localhost.contiguity.com", "allow_insecure_http"),
+        ("http://10.0.0.1", "allow_insecure_http"),
+    ] {
+        let error = refused(Client::builder("key").base_url(bad));
+        assert!(error.contains(reason), "{bad}: {error}");
+        assert!(!error.contains("secret"), "{bad}: {error}");
+    }
+    Client::builder("key").base_url("http://10.0.0.1").allow_insecure_http().build().unwrap();
+}
+
+#[test]
+fn time_outs_of_zero() {
+    let zero = Duration::ZERO;
+    assert!(refused(Client::builder("key").timeout(zero)).contains("`timeout` is zero"));
+    assert!(refused(Client::builder("key").connect_timeout(zero)).contains("`connect_timeout` is zero"));
+    let client = Client::builder("key").build().unwrap().with_timeout(zero);
+    let error = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client).unwrap_err();
+    assert!(matches!(error, Error::Config(_)), "{error}");
+    assert!(!error.may_have_sent());
+    Client::builder("key").timeout(Duration::MAX).connect_timeout(Duration::MAX).build().unwrap();
+}
+
+#[test]
+fn a_time_out_of_centuries_is_one_that_never_comes() {
+    let server = httpmock::MockServer::start();
+    server.mock(|_, then| {
+        then.status(200).body(r#"{"data":{"otp_id":"otp_1"}}"#);
+    });
+    let client = Client::builder("key").base_url(server.base_url()).timeout(Duration::MAX).build().unwrap();
+    for client in [&client, &client.with_timeout(Duration::MAX / 2)] {
+        NewOtp::to("+14155552671").language("en").name("MyApp").send(client).unwrap();
+    }
+}
+
+#[test]
+fn user_agent_suffixes() {
+    Client::builder("key").user_agent_suffix("my-app/1.2 (linux)").build().unwrap();
+    assert!(refused(Client::builder("key").user_agent_suffix("a\r\nb")).contains("user agent suffix"));
+}
+
+#[test]
+fn proxies_and_certificates() {
+    Client::builder("key").proxy("http://user:password@proxy.example.com:3128").build().unwrap();
+    for bad in ["", "proxy url", "gopher://proxy.example.com", "http://"] {
+        let error = refused(Client::builder("key").proxy(bad));
+        assert!(error.contains("`proxy`"), "{bad}: {error}");
+    }
+    let error = refused(Client::builder("key").proxy("socks5://user:secret@proxy.example.com"));
+    assert!(error.contains("SOCKS") && !error.contains("secret"), "{error}");
+    for bad in ["", "-----BEGIN CERTIFICATE-----\nnot base64!\n-----END CERTIFICATE-----\n"] {
+        let error = refused(Client::builder("key").root_certificates(bad));
+        assert!(error.contains("PEM"), "{error}");
+    }
+}
+
+#[test]
+fn nothing_secret_is_shown() {
+    let builder = Client::builder("sk_secret").proxy("http://u:secret@127.0.0.1:1").base_url("http://localhost");
+    let shown = format!("{builder:?} {:?}", builder.clone().build().unwrap());
+    assert!(!shown.contains("secret"), "{shown}");
+    assert!(shown.contains("http://localhost"), "{shown}");
+}
+
+/// The environment is that of a process: each case is a process of its own, which runs [`child`] alone.
+#[test]
+fn the_environment() {
+    let url = "CONTIGUITY_BASE_URL";
+    let (key, token) = ("CONTIGUITY_API_KEY", "CONTIGUITY_TOKEN");
+    for (variables, expected) in [
+        (vec![], "config: no API key: set CONTIGUITY_API_KEY (or CONTIGUITY_TOKEN) to your key"),
+        (vec![(key, ""), (token, " ")], "config: no API key: set CONTIGUITY_API_KEY (or CONTIGUITY_TOKEN) to your key"),
+        (vec![(key, "a")], "client: https://api.contiguity.com"),
+        (vec![(token, "b")], "client: https://api.contiguity.com"),
+        (vec![(key, " "), (token, "b")], "client: https://api.contiguity.com"),
+        (vec![(key, "a"), (url, "http://127.0.0.1:4010/x/")], "client: http://127.0.0.1:4010/x"),
+        (vec![(key, "a"), (url, "  ")], "client: https://api.contiguity.com"),
+        (
+            vec![(key, "a"), (url, "127.0.0.1:4010")],
+            "config: CONTIGUITY_BASE_URL is not an absolute URL with a host; begin it with https://, as in https://example.com",
+        ),
+        (
+            vec![(key, "a\nb")],
+            "config: the API key has a character that cannot stand in a header, such as a line break; remove it",
+        ),
+        (vec![(key, "a"), ("ALL_PROXY", "http://127.0.0.1:1")], "client: https://api.contiguity.com"),
+        (
+            vec![(key, "a"), ("ALL_PROXY", "socks5://127.0.0.1:1")],
+            "config: the environment (ALL_PROXY and the like) names a SOCKS proxy, which this crate does not speak; name an \
+             http:// proxy, or put the host into NO_PROXY",
+        ),
+        (
+            vec![(key, "a"), ("ALL_PROXY", "socks5://127.0.0.1:1"), ("NO_PROXY", "api.contiguity.com")],
+            "client: https://api.contiguity.com",
+        ),
+        (
+            vec![(key, "a"), (url, "http://localhost:1"), ("ALL_PROXY", "socks5://127.0.0.1:1")],
+            "client: http://localhost:1",
+        ),
+    ] {
+        assert_eq!(in_a_child("from_env", &variables), expected, "{variables:?}");
+    }
+}
+
+#[test]
+fn loopback_never_goes_through_the_proxy_of_the_environment() {
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"] {
+        assert_eq!(in_a_child("sandbox", &[(name, "http://127.0.0.1:1")]), "sent", "{name}");
+    }
+}
+
+/// Runs in a child of the tests above, and says what it sees on a line of its own.
+#[test]
+fn child() {
+    let said = match std::env::var("CONTIGUITY_TEST_CHILD").as_deref() {
+        Ok("from_env") => match Client::from_env() {
+            Ok(client) => {
+                let shown = format!("{client:?}");
+                let url = shown.split("base_url: ").nth(1).and_then(|rest| rest.split(',').next());
+                format!("client: {}", url.unwrap_or(&shown))
+            }
+            Err(Error::Config(error)) => format!("config: {error}"),
+            Err(error) => format!("another error: {error}"),
+        },
+        Ok("sandbox") => {
+            let sandbox = contiguity::sandbox::Sandbox::start().unwrap();
+            let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+            request.send(&sandbox.client()).map_or_else(|error| error.to_string(), |_| "sent".to_owned())
+        }
+        _ => return,
+    };
+    println!("\nsaid <{said}>");
+}
+
+fn in_a_child(task: &str, variables: &[(&str, &str)]) -> String {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "child", "--nocapture"]).env("CONTIGUITY_TEST_CHILD", task);
+    for name in ["CONTIGUITY_API_KEY", "CONTIGUITY_TOKEN", "CONTIGUITY_BASE_URL"] {
+        command.env_remove(name);
+    }
+    for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
+    let output = command.envs(variables.iter().copied()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let said = text.split("said <").nth(1).and_then(|rest| rest.split_once(">\n"));
+    said.unwrap_or_else(|| panic!("the child said nothing: {output:?}")).0.to_owned()
+}
+
+#[track_caller]
+fn refused(builder: ClientBuilder) -> String {
+    match builder.build() {
+        Err(Error::Config(error)) => error.to_string(),
+        Err(error) => panic!("another error: {error}"),
+        Ok(client) => panic!("not refused: {client:?}"),
+    }
+}
