@@ -89,7 +89,7 @@ impl QrCode {
     /// Text for a terminal: two modules in each character, one above the other, black on white by escape codes, whatever
     /// the terminal's own colours are. The last line has no line break, so print it with `println!`.
     ///
-    /// A link such as `sms:+16465550123?body=1234` takes 33 columns and 17 lines, the longest factor some 70 columns. The
+    /// A link such as `sms:+16465550123?body=1234` takes 33 columns and 17 lines, the longest factor 61 columns. The
     /// escapes (ECMA-48 SGR, 256 colours) are always written: for a file, a pipe or a person who set `NO_COLOR` there is
     /// [`to_text`](Self::to_text).
     ///

@@ -11,7 +11,7 @@ use crate::reverse::Status;
 /// a check whose result nobody looked at.
 ///
 /// It comes from [`Verification::proof`](crate::Verification::proof), [`ReverseStatus::proof`](crate::ReverseStatus::proof),
-/// and the outcome of a wait.
+/// the outcome of a wait, and the webhook's event.
 ///
 /// # Examples
 ///

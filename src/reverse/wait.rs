@@ -283,7 +283,9 @@ impl Clock for SystemClock {
 
 /// How long a session lives from its answer on, by the service's clock alone, since ours may be another.
 pub(super) fn left(expires_at: Option<SystemTime>, metadata: &Metadata) -> Option<Duration> {
-    Some(expires_at?.duration_since(metadata.timestamp?).unwrap_or_default())
+    let left = expires_at?.duration_since(metadata.timestamp?).unwrap_or_default();
+    // Both times are cut to milliseconds: a read in the last of them would come too early to see the end.
+    Some(left.saturating_add(Duration::from_millis(1)))
 }
 
 /// A tenth more or less, so that many waits that began together do not ask together.

@@ -1,0 +1,112 @@
+//! From the person's text to the receiver's state: the sandbox posts, the receiver verifies, and an event counts once.
+
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use contiguity::sandbox::Sandbox;
+use contiguity::webhook::{Event, Verifier};
+use contiguity::{InitiateReverseOtp, Verified};
+
+#[test]
+fn a_text_signs_in_whoever_opened_the_session() {
+    let sandbox = Sandbox::start().unwrap();
+    let receiver = Receiver::new(&sandbox);
+    let session = receiver.open(&sandbox);
+    sandbox.phone("+14155552671").text(&session.to, &session.factor);
+
+    let request = receiver.accept();
+    let proof = request.verify(&receiver.verifier).unwrap();
+    assert_eq!(proof.otp_id(), &session.otp_id);
+    assert_eq!(proof.number(), Some(&session.number));
+    request.answer("200 OK");
+}
+
+/// The sandbox repeats what is not answered with 2xx, as a service does: with a new signature, and the id of before.
+#[test]
+fn an_event_that_comes_twice_is_known_by_its_id() {
+    let sandbox = Sandbox::start().unwrap();
+    let receiver = Receiver::new(&sandbox);
+    let session = receiver.open(&sandbox);
+    sandbox.phone("+14155552671").text(&session.to, &session.factor);
+
+    let mut seen = HashSet::new();
+    for (status, is_new) in [("503 Service Unavailable", true), ("200 OK", false)] {
+        let request = receiver.accept();
+        let event = receiver.verifier.verify(&request.body, request.signature.as_deref()).unwrap();
+        assert_eq!(seen.insert(event.id().unwrap().to_owned()), is_new);
+        request.answer(status);
+    }
+}
+
+#[test]
+fn another_sandboxs_webhook_is_refused() {
+    let sandbox = Sandbox::start().unwrap();
+    let receiver = Receiver::new(&Sandbox::start().unwrap());
+    let session = receiver.open(&sandbox);
+    sandbox.phone("+14155552671").text(&session.to, &session.factor);
+
+    let request = receiver.accept();
+    let error = receiver.verifier.verify(&request.body, request.signature.as_deref()).unwrap_err();
+    assert!(error.is_mismatch(), "{error}");
+    request.answer("401 Unauthorized");
+}
+
+struct Receiver {
+    listener: TcpListener,
+    verifier: Verifier,
+}
+
+impl Receiver {
+    fn new(sandbox: &Sandbox) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self { listener, verifier: Verifier::new(sandbox.webhook_secret()).unwrap() }
+    }
+
+    fn open(&self, sandbox: &Sandbox) -> contiguity::ReverseSession {
+        let url = format!("http://{}/otp-verified", self.listener.local_addr().unwrap());
+        InitiateReverseOtp::number("+14155552671").success_url(url).send(&sandbox.client()).unwrap()
+    }
+
+    /// As much of HTTP/1.1 as a webhook takes.
+    fn accept(&self) -> Request {
+        let (stream, _) = self.listener.accept().unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut head = Vec::new();
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            match line.trim_end() {
+                "" => break,
+                line => head.push(line.to_owned()),
+            }
+        }
+        assert_eq!(head[0], "POST /otp-verified HTTP/1.1");
+        let header = |name: &str| {
+            let mut headers = head.iter().filter_map(|line| line.split_once(": "));
+            headers.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
+        };
+        let mut body = vec![0; header("Content-Length").unwrap().parse().unwrap()];
+        reader.read_exact(&mut body).unwrap();
+        Request { signature: header("Contiguity-Signature"), body, stream: reader.into_inner() }
+    }
+}
+
+struct Request {
+    signature: Option<String>,
+    body: Vec<u8>,
+    stream: TcpStream,
+}
+
+impl Request {
+    fn verify(&self, verifier: &Verifier) -> Option<Verified> {
+        match verifier.verify(&self.body, self.signature.as_deref()).unwrap() {
+            Event::OtpReverseVerified(event) => Some(event.proof()),
+            _ => None,
+        }
+    }
+
+    fn answer(mut self, status: &str) {
+        write!(self.stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+    }
+}
