@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use contiguity::qr::Background;
 use contiguity::reverse::{Clock, Outcome};
 use contiguity::sandbox::Sandbox;
 use contiguity::{CancelReverseOtp, Client, InitiateReverseOtp, PhoneNumber, ReverseSession, Verified};
@@ -123,11 +124,9 @@ fn show(session: &ReverseSession) {
     let mut text = String::new();
     if io::stdout().is_terminal() {
         if let Ok(code) = session.qr() {
-            let _ = writeln!(
-                text,
-                "\nScan this with the phone that has to text, or do it by hand:\n\n{}",
-                code.to_terminal()
-            );
+            let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            let code = if is_plain { code.to_text(Background::Dark) } else { code.to_terminal() };
+            let _ = writeln!(text, "\nScan this with the phone that has to text, or do it by hand:\n\n{code}");
         }
     }
     match &session.ui {

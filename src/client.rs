@@ -268,7 +268,7 @@ impl ClientBuilder {
         Self { user_agent_suffix: Some(suffix.into()), ..self }
     }
 
-    /// Which TLS to speak https with. Defaults to [`Tls::Rustls`], whichever features are on.
+    /// Which TLS to speak https with. Defaults to `Tls::Rustls`, whichever features are on.
     pub fn tls(self, tls: Tls) -> Self {
         Self { tls: Some(tls), ..self }
     }

@@ -22,7 +22,7 @@
 //!    to do ([`Error::Validation`]).
 //! 2. **One call, one text message.** A call is repeated only where the service certainly did not act on it, and every
 //!    error says whether it may have ([`Error::may_have_sent`]).
-//! 3. **Testable without an account.** `sandbox` (feature `sandbox`) is the service in a box: an inbox to read the codes
+//! 3. **Testable without an account.** The [`sandbox`](sandbox/index.html) (feature `sandbox`) is the service in a box: an inbox to read the codes
 //!    from, a clock to move, faults to inject, in your process or beside it.
 //!
 //! # The tour
@@ -128,12 +128,12 @@
 //! | feature | default | |
 //! |---|---|---|
 //! | `rustls` | yes | TLS by rustls with ring and Mozilla's certificate authorities |
-//! | `phonenumber` | yes | [`PhoneNumber::from_user_input`] and [`PhoneNumber::is_valid_in_plan`]: what needs a numbering plan |
+//! | `phonenumber` | yes | [`from_user_input`](struct.PhoneNumber.html#method.from_user_input) and [`is_valid_in_plan`](struct.PhoneNumber.html#method.is_valid_in_plan): what needs a numbering plan |
 //! | `platform-verifier` | | rustls with the certificate authorities of the operating system |
 //! | `native-tls` | | the operating system's own TLS and certificate authorities |
-//! | `webhook` | | [`webhook::Verifier`]: the callback to `success_url`, its signature and its event |
-//! | `qr` | | [`ReverseSession::qr`]: the session's link as a QR code for terminal and SVG |
-//! | `sandbox` | | [`sandbox::Sandbox`]: the service in a box |
+//! | `webhook` | | [`webhook::Verifier`](webhook/struct.Verifier.html): the callback to `success_url`, its signature and its event |
+//! | `qr` | | [`ReverseSession::qr`](struct.ReverseSession.html#method.qr): the session's link as a QR code for terminal and SVG |
+//! | `sandbox` | | [`sandbox::Sandbox`](sandbox/struct.Sandbox.html): the service in a box |
 //!
 //! The lean build is `default-features = false, features = ["rustls"]`. Rust 1.85 builds the default features (ureq asks for
 //! it).

@@ -283,7 +283,12 @@ fn classify(error: &ureq::Error, handed_over: HandedOver) -> Failure {
             // No other step of a call ends like this.
             E::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused || is_name_error(error) => Failure::Unsent,
             E::Io(error) if is_certificate_refusal(error) => Failure::Refused,
-            E::TlsRequired | E::RequireHttpsOnly(_) | E::BadUri(_) | E::InvalidProxyUrl => Failure::Refused,
+            E::TlsRequired | E::Tls(_) | E::RequireHttpsOnly(_) | E::BadUri(_) | E::InvalidProxyUrl => Failure::Refused,
+            // Later than in the handshake native-tls gives errors of I/O.
+            #[cfg(feature = "native-tls")]
+            E::NativeTls(_) | E::Der(_) => Failure::Refused,
+            #[cfg(feature = "rustls")]
+            E::Rustls(_) => Failure::Refused,
             // What is ambiguous counts as sent.
             _ => Failure::Lost,
         },

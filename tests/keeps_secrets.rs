@@ -230,7 +230,7 @@ impl Place {
             }
             Self::Headers => {
                 let names = ["Content-Type", "Retry-After", "Location", "Date", "Server", "X-Request-Id", "Set-Cookie"];
-                let headers: String = names.iter().map(|name| format!("{name}: {secrets} {line}\r\n")).collect();
+                let headers = names.map(|name| format!("{name}: {secrets} {line}\r\n")).concat();
                 return if status == 204 { head(204, &headers) } else { answer(status, &headers, envelope(good)) };
             }
             Self::Body => whole,
@@ -258,12 +258,13 @@ impl Place {
 /// Everything that an error says in any way.
 fn shown(error: &Error) -> String {
     let mut text = format!("{error} {error:#} {error:?} {error:#?} {:?} {:?}", error.request_id(), error.retry_after());
+    let mut show = |more: &dyn std::fmt::Debug| text = format!("{text} {more:?}");
     if let Error::Api(api) = error {
-        text += &format!(" {} {:?} {api:?} {api}", api.message(), api.agreement_url());
+        show(&(api, api.to_string(), api.message(), api.agreement_url()));
     }
     let mut source = error.source();
     while let Some(error) = source {
-        text += &format!(" {error} {error:?}");
+        show(&(error.to_string(), error));
         source = error.source();
     }
     text

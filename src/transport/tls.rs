@@ -7,7 +7,7 @@ use crate::error::Error;
 
 /// A way to speak https, each with the feature that brings it.
 ///
-/// Features only add choices: what is in use is [`Tls::Rustls`] unless [`ClientBuilder::tls`](crate::ClientBuilder::tls)
+/// Features only add choices: what is in use is `Tls::Rustls` unless [`ClientBuilder::tls`](crate::ClientBuilder::tls)
 /// says otherwise, whichever features are on. In a build without the feature `rustls`, https needs that call.
 ///
 /// # Examples

@@ -495,6 +495,11 @@ impl Write for Wire {
     }
 }
 
+/// The certificate that every TLS server here has, in PEM: to be trusted by hand.
+pub(crate) fn certificate() -> &'static str {
+    &IDENTITY.pem
+}
+
 /// The server's certificate, for `localhost` and 127.0.0.1, made anew in every run.
 struct Identity {
     config: Arc<ServerConfig>,
