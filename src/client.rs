@@ -275,8 +275,8 @@ impl ClientBuilder {
 
     /// The certificate authorities to trust, in PEM, in place of the built-in ones: for a network whose proxy or gateway
     /// has a certificate of its own. Defaults to those of the [`tls`](Self::tls) in use.
-    pub fn root_certificates(self, pem: impl Into<Vec<u8>>) -> Self {
-        Self { root_certificates: Some(pem.into()), ..self }
+    pub fn root_certificates(self, pem: impl AsRef<[u8]>) -> Self {
+        Self { root_certificates: Some(pem.as_ref().to_vec()), ..self }
     }
 
     /// The proxy to go through, such as `http://proxy.example.com:3128` or `http://user:password@proxy.example.com:3128`. It

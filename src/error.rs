@@ -295,10 +295,17 @@ pub enum IssueKind {
 }
 
 /// Why no complete answer came back.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("{inner}")]
 pub struct TransportError {
     inner: Box<TransportInner>,
+}
+
+/// The whole message: it is what a `main` that returns an error prints.
+impl fmt::Debug for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TransportError({:?})", self.to_string())
+    }
 }
 
 impl TransportError {
@@ -345,10 +352,17 @@ pub(crate) enum TransportKind {
 /// println!("{}", error.message());
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("{inner}")]
 pub struct ApiError {
     inner: Box<ApiInner>,
+}
+
+/// The whole message: it is what a `main` that returns an error prints.
+impl fmt::Debug for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ApiError({:?})", self.to_string())
+    }
 }
 
 impl ApiError {
@@ -409,10 +423,17 @@ impl fmt::Display for ApiInner {
 impl std::error::Error for ApiInner {}
 
 /// A complete 2xx answer that cannot be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("{inner}")]
 pub struct DecodeError {
     inner: Box<DecodeInner>,
+}
+
+/// The whole message: it is what a `main` that returns an error prints.
+impl fmt::Debug for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DecodeError({:?})", self.to_string())
+    }
 }
 
 impl DecodeError {

@@ -76,7 +76,7 @@ use crate::verified::Verified;
 /// ```
 /// use contiguity::webhook::{self, Event, Verifier};
 ///
-/// let verifier = Verifier::new("whsec_new")?.also("whsec_old")?;
+/// let verifier = Verifier::new("whsec_new")?.also("whsec_old");
 ///
 /// let body = br#"{"id":"evt_1","type":"otp.reverse.verified","timestamp":1726502400,"api_version":"v2025.12.10",
 ///     "data":{"otp_id":"r_otp_123456","number":"+15551234567","status":"verified"}}"#;
@@ -111,24 +111,6 @@ impl Verifier {
     /// assert!(Verifier::new(std::env::var("NO_SUCH_VARIABLE").unwrap_or_default()).is_err());
     /// ```
     pub fn new(secret: impl Into<String>) -> Result<Self, InvalidSecret> {
-        Self { keys: Vec::new(), tolerance: DEFAULT_TOLERANCE }.also(secret)
-    }
-
-    /// Accepts another secret besides, as often as wanted: the old one, while a secret is being replaced.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidSecret`] as for [`new`](Self::new).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use contiguity::webhook::Verifier;
-    ///
-    /// let verifier = Verifier::new("whsec_new")?.also("whsec_old")?;
-    /// # Ok::<(), contiguity::webhook::InvalidSecret>(())
-    /// ```
-    pub fn also(mut self, secret: impl Into<String>) -> Result<Self, InvalidSecret> {
         let secret = secret.into();
         if secret.trim().is_empty() {
             return Err(InvalidSecret { fault: SecretFault::Blank });
@@ -136,8 +118,28 @@ impl Verifier {
         if secret.chars().any(char::is_control) {
             return Err(InvalidSecret { fault: SecretFault::Control });
         }
-        self.keys.push(key(&secret));
-        Ok(self)
+        Ok(Self { keys: vec![key(&secret)], tolerance: DEFAULT_TOLERANCE })
+    }
+
+    /// Accepts another secret besides, as often as wanted: the old one, while a secret is being replaced. A blank one is no
+    /// secret and adds nothing, so that an old secret that is not there any more may simply be left empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::webhook::Verifier;
+    ///
+    /// let old = std::env::var("CONTIGUITY_OLD_WEBHOOK_SECRET").unwrap_or_default();
+    /// let verifier = Verifier::new("whsec_new")?.also(old);
+    /// # Ok::<(), contiguity::webhook::InvalidSecret>(())
+    /// ```
+    #[must_use]
+    pub fn also(mut self, secret: impl Into<String>) -> Self {
+        let secret = secret.into();
+        if !secret.trim().is_empty() {
+            self.keys.push(key(&secret));
+        }
+        self
     }
 
     /// How far the time of a signature may be from the clock of this machine, past or future, the bound included. Defaults
