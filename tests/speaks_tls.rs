@@ -158,16 +158,16 @@ impl Proxy {
         // It ends with the process: nothing waits for it.
         thread::spawn(move || {
             while let Ok((mut client, _)) = listener.accept() {
-                let mut head = String::new();
+                let mut asked = String::new();
                 let mut lines = BufReader::new(client.try_clone().unwrap());
-                while !head.ends_with("\r\n\r\n") && lines.read_line(&mut head).is_ok_and(|read| read > 0) {}
-                heard.lock().unwrap().push(head);
+                while !asked.ends_with("\r\n\r\n") && lines.read_line(&mut asked).is_ok_and(|read| read > 0) {}
+                heard.lock().unwrap().push(asked);
                 let service = TcpStream::connect(("127.0.0.1", target)).unwrap();
                 client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
-                let (to, from) = (service.try_clone().unwrap(), client.try_clone().unwrap());
+                let (onward, back) = (service.try_clone().unwrap(), client.try_clone().unwrap());
                 let leaked = Arc::clone(&leaked);
-                thread::spawn(move || pass_on(lines, to, &leaked));
-                thread::spawn(move || pass_on(service, from, &Mutex::default()));
+                thread::spawn(move || pass_on(lines, onward, &leaked));
+                thread::spawn(move || pass_on(service, back, &Mutex::default()));
             }
         });
         proxy
