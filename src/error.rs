@@ -233,6 +233,19 @@ impl fmt::Display for ValidationError {
 }
 
 /// One fault of one field.
+///
+/// # Examples
+///
+/// ```
+/// # let client = contiguity::Client::new("your-api-key")?;
+/// use contiguity::{Error, IssueKind, VerifyOtp};
+///
+/// let Err(Error::Validation(error)) = VerifyOtp::otp_id("otp_1").otp("12").send(&client) else { panic!() };
+/// let issue = &error.issues()[0];
+/// assert_eq!((issue.field, issue.kind), ("otp", IssueKind::TooShort));
+/// assert_eq!(issue.to_string(), "`otp` has fewer than 4 digits; give the whole code");
+/// # Ok::<(), contiguity::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Issue {
@@ -277,6 +290,21 @@ impl fmt::Debug for Issue {
 }
 
 /// The kind of an [`Issue`].
+///
+/// # Examples
+///
+/// ```
+/// use contiguity::IssueKind;
+///
+/// fn hint(kind: IssueKind) -> &'static str {
+///     match kind {
+///         IssueKind::Blank => "please fill this in",
+///         IssueKind::TooLong => "please shorten this",
+///         _ => "please check this",
+///     }
+/// }
+/// assert_eq!(hint(IssueKind::Blank), "please fill this in");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IssueKind {
@@ -295,6 +323,19 @@ pub enum IssueKind {
 }
 
 /// Why no complete answer came back.
+///
+/// # Examples
+///
+/// ```
+/// use contiguity::{Client, Error, NewOtp};
+///
+/// // Nobody listens there.
+/// let client = Client::builder("your-api-key").base_url("http://127.0.0.1:1").retries(0).build()?;
+/// let error = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client).unwrap_err();
+/// assert!(matches!(error, Error::Transport(_)));
+/// assert!(!error.may_have_sent() && error.is_retryable());
+/// # Ok::<(), contiguity::Error>(())
+/// ```
 #[derive(thiserror::Error)]
 #[error("{inner}")]
 pub struct TransportError {
@@ -423,6 +464,22 @@ impl fmt::Display for ApiInner {
 impl std::error::Error for ApiInner {}
 
 /// A complete 2xx answer that cannot be read.
+///
+/// # Examples
+///
+/// ```
+/// # let sandbox = contiguity::sandbox::Sandbox::start()?;
+/// # let client = sandbox.client();
+/// use contiguity::sandbox::Fault;
+/// use contiguity::{Error, NewOtp};
+///
+/// sandbox.fail_next(Fault::garbage()); // a gateway's page, with status 200
+/// let error = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client).unwrap_err();
+/// assert!(matches!(error, Error::Decode(_)));
+/// assert!(error.may_have_sent());
+/// assert!(error.to_string().contains("It works!"));
+/// # Ok::<(), contiguity::Error>(())
+/// ```
 #[derive(thiserror::Error)]
 #[error("{inner}")]
 pub struct DecodeError {

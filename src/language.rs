@@ -152,6 +152,16 @@ impl Language {
 text_value!(Language, InvalidLanguage);
 
 /// A well-formed language tag that is not among the documented ones. Only [`Language::parse`] makes it.
+///
+/// # Examples
+///
+/// ```
+/// use contiguity::Language;
+///
+/// let Language::Other(tag) = Language::parse("eo")? else { panic!("known") };
+/// assert_eq!(tag.as_str(), "eo");
+/// # Ok::<(), contiguity::InvalidLanguage>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct LanguageTag(Box<str>);
 
@@ -170,6 +180,15 @@ impl fmt::Debug for LanguageTag {
 }
 
 /// Why a text is not a language. Made by [`Language::parse`].
+///
+/// # Examples
+///
+/// ```
+/// use contiguity::Language;
+///
+/// let error = Language::parse("Esperanto!").unwrap_err();
+/// assert_eq!(error.to_string(), "language is not a language code; give one such as en, pt-br or zh-hk");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("language {}", self.what_to_do())]
 pub struct InvalidLanguage {

@@ -75,6 +75,15 @@ impl fmt::Debug for OtpId {
 text_value!(OtpId, InvalidOtpId);
 
 /// Why a text is not an id. Made by [`OtpId::parse`].
+///
+/// # Examples
+///
+/// ```
+/// use contiguity::OtpId;
+///
+/// let error = OtpId::parse(" ").unwrap_err();
+/// assert_eq!(error.to_string(), "OTP id is blank; give the id that the service answered when the OTP was made");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("OTP id {fault}")]
 pub struct InvalidOtpId {

@@ -150,6 +150,16 @@ text_value!(PhoneNumber, InvalidPhoneNumber);
 /// Why a text is not a phone number. Made by [`PhoneNumber::parse`].
 ///
 /// The message never repeats the number, so it is fit for logs.
+///
+/// # Examples
+///
+/// ```
+/// use contiguity::PhoneNumber;
+///
+/// let error = PhoneNumber::parse("+1 (415) 555-2671").unwrap_err();
+/// assert!(error.to_string().contains("leave out separators"));
+/// assert!(!error.to_string().contains("555"));
+/// ```
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("phone number {fault}")]
 pub struct InvalidPhoneNumber {

@@ -107,6 +107,19 @@ struct Fields<'a> {
 }
 
 /// An OTP that was sent.
+///
+/// # Examples
+///
+/// ```
+/// # let sandbox = contiguity::sandbox::Sandbox::start()?;
+/// # let client = sandbox.client();
+/// use contiguity::{NewOtp, SentOtp};
+///
+/// let sent: SentOtp = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
+/// // What to keep in the person's session until the code comes:
+/// let stored = sent.otp_id.to_string();
+/// # Ok::<(), contiguity::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SentOtp {

@@ -65,6 +65,19 @@ struct Fields<'a> {
 }
 
 /// The answer to a resend.
+///
+/// # Examples
+///
+/// ```
+/// # let sandbox = contiguity::sandbox::Sandbox::start()?;
+/// # let client = sandbox.client();
+/// # let sent = contiguity::NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
+/// use contiguity::{ResendOtp, Resent};
+///
+/// let again: Resent = ResendOtp::otp_id(&sent.otp_id).send(&client)?;
+/// println!("{}", if again.resent { "the code is on its way" } else { "ask for a new code" });
+/// # Ok::<(), contiguity::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resent {

@@ -105,6 +105,20 @@ struct Fields<'a> {
 }
 
 /// The answer to a check. Whether it was the right code is in it: ask [`proof`](Self::proof).
+///
+/// # Examples
+///
+/// ```
+/// # let sandbox = contiguity::sandbox::Sandbox::start()?;
+/// # let client = sandbox.client();
+/// # let sent = contiguity::NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
+/// use contiguity::{Verification, VerifyOtp};
+///
+/// let check: Verification = VerifyOtp::otp_id(&sent.otp_id).otp("0000").send(&client)?;
+/// assert!(!check.verified);
+/// assert!(check.proof().is_err());
+/// # Ok::<(), contiguity::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "an unread `verified: false` lets a stranger in: ask `.proof()`"]
 #[non_exhaustive]

@@ -66,6 +66,19 @@ impl CancelReverseOtp {
 const OPERATION: Operation = Operation { path: "/otp/reverse/cancel/{otp_id}", effect: Effect::Acts };
 
 /// The answer to a cancellation.
+///
+/// # Examples
+///
+/// ```
+/// # let sandbox = contiguity::sandbox::Sandbox::start()?;
+/// # let client = sandbox.client();
+/// # let session = contiguity::InitiateReverseOtp::number("+14155552671").send(&client)?;
+/// use contiguity::{CancelReverseOtp, Cancellation};
+///
+/// let cancellation: Cancellation = CancelReverseOtp::otp_id(&session.otp_id).send(&client)?;
+/// println!("{} is {}", cancellation.otp_id, cancellation.status);
+/// # Ok::<(), contiguity::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cancellation {

@@ -132,6 +132,21 @@ struct Fields<'a> {
 }
 
 /// A session that waits for the person's text.
+///
+/// # Examples
+///
+/// ```
+/// # let sandbox = contiguity::sandbox::Sandbox::start()?;
+/// # let client = sandbox.client();
+/// use contiguity::{InitiateReverseOtp, ReverseSession};
+///
+/// let session: ReverseSession = InitiateReverseOtp::number("+14155552671").send(&client)?;
+/// println!("text {} to {} from {}", session.factor, session.to, session.number);
+/// if let (Some(end), Some(now)) = (session.expires_at, session.metadata.timestamp) {
+///     println!("within {} seconds", end.duration_since(now).unwrap_or_default().as_secs());
+/// }
+/// # Ok::<(), contiguity::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReverseSession {
@@ -186,6 +201,20 @@ impl ReverseSession {
 }
 
 /// What to show to the person who is to text you.
+///
+/// # Examples
+///
+/// ```
+/// # let sandbox = contiguity::sandbox::Sandbox::start()?;
+/// # let client = sandbox.client();
+/// use contiguity::InitiateReverseOtp;
+///
+/// let session = InitiateReverseOtp::number("+14155552671").send(&client)?;
+/// if let Some(ui) = &session.ui {
+///     println!("<a href=\"{}\">{}</a>", ui.qr_code, ui.text);
+/// }
+/// # Ok::<(), contiguity::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Instructions {

@@ -89,6 +89,20 @@ impl VerifyReverseOtp {
 const OPERATION: Operation = Operation { path: "/otp/reverse/verify/{otp_id}", effect: Effect::Reads };
 
 /// Where a session stands.
+///
+/// # Examples
+///
+/// ```
+/// # let sandbox = contiguity::sandbox::Sandbox::start()?;
+/// # let client = sandbox.client();
+/// # let session = contiguity::InitiateReverseOtp::number("+14155552671").send(&client)?;
+/// use contiguity::{ReverseStatus, Status, VerifyReverseOtp};
+///
+/// let status: ReverseStatus = VerifyReverseOtp::otp_id(&session.otp_id).send(&client)?;
+/// assert_eq!(status.status, Status::Pending);
+/// assert!(status.proof().is_err());
+/// # Ok::<(), contiguity::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "an unread status lets a stranger in: ask `.proof()`"]
 #[non_exhaustive]

@@ -210,6 +210,25 @@ impl<F> fmt::Debug for Wait<'_, F> {
 }
 
 /// How a wait ended.
+///
+/// # Examples
+///
+/// ```
+/// # let sandbox = contiguity::sandbox::Sandbox::start()?;
+/// # let client = sandbox.client();
+/// # let session = contiguity::InitiateReverseOtp::number("+14155552671").send(&client)?;
+/// use contiguity::reverse::Outcome;
+///
+/// # sandbox.phone("+14155552671").text(&session.to, &session.factor);
+/// let words = match session.wait(&client).run()? {
+///     Outcome::Verified(proof) => format!("welcome, {:?}", proof.number()),
+///     Outcome::Expired | Outcome::TimedOut { .. } => "too late".to_owned(),
+///     Outcome::Cancelled | Outcome::Stopped => "never mind".to_owned(),
+///     other => format!("{other:?}"),
+/// };
+/// # assert!(words.starts_with("welcome"));
+/// # Ok::<(), contiguity::Error>(())
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "only `Outcome::Verified` lets the person in"]
 #[non_exhaustive]
