@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST, RETRY_AFTER, USER_AGENT};
 use http::header::{HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri};
@@ -76,8 +76,7 @@ pub(crate) struct Transport {
     authority: Authority,
     /// The base URL's path without a slash at its end.
     prefix: String,
-    authorization: HeaderValue,
-    user_agent: HeaderValue,
+    heads: Heads,
     /// What the agent is set to; a call with other limits carries them along.
     limits: Limits,
 }
@@ -120,21 +119,21 @@ impl Transport {
             return Err(Error::config("the base URL is not an absolute URL with a host"));
         };
         let prefix = parts.path_and_query.map(|path| path.path().trim_end_matches('/').to_owned()).unwrap_or_default();
-        Ok(Self { agent, resolver, scheme, authority, prefix, authorization, user_agent, limits })
+        let heads = Heads::new(&scheme, &authority, authorization, user_agent)?;
+        Ok(Self { agent, resolver, scheme, authority, prefix, heads, limits })
     }
 
     /// Makes the call, and makes it again where [`retry`] allows it and the time is enough.
     pub(crate) fn call(&self, call: &Call<'_>, limits: Limits, redactor: &Redactor<'_>) -> Result<Answer, Error> {
-        let uri = self.uri(call)?;
         let effect = call.operation.effect;
         let began = Instant::now();
+        let mut tried = began;
         let mut acted_before = false;
         let mut repeats = 0;
         loop {
-            let tried = Instant::now();
             // The first try has the whole time, which the agent may already be set to.
             let left = if repeats == 0 { limits.timeout } else { limits.timeout.saturating_sub(began.elapsed()) };
-            let result = self.attempt(call, uri.clone(), Limits { timeout: left, ..limits }, redactor);
+            let result = self.attempt(call, Limits { timeout: left, ..limits }, redactor);
             log_attempt(call, repeats, tried, &result, redactor);
             let error = match result {
                 Ok(answer) => return Ok(answer),
@@ -147,6 +146,7 @@ impl Transport {
                     acted_before |= error.may_have_sent();
                     repeats += 1;
                     thread::sleep(wait);
+                    tried = Instant::now();
                     continue;
                 }
             }
@@ -158,13 +158,14 @@ impl Transport {
         }
     }
 
-    fn attempt(&self, call: &Call<'_>, uri: Uri, limits: Limits, redactor: &Redactor<'_>) -> Result<Answer, Error> {
+    fn attempt(&self, call: &Call<'_>, limits: Limits, redactor: &Redactor<'_>) -> Result<Answer, Error> {
+        let uri = self.uri(call)?;
         let effect = call.operation.effect;
         let run = |body: SendBody<'_>| {
             let mut request = Request::new(body);
             *request.method_mut() = method(effect);
             *request.uri_mut() = uri;
-            *request.headers_mut() = self.headers(call);
+            *request.headers_mut() = self.heads.of(call);
             if limits.timeout == self.limits.timeout && limits.connect_timeout == self.limits.connect_timeout {
                 return self.agent.run(request);
             }
@@ -190,26 +191,6 @@ impl Transport {
         read(response, effect, redactor)
     }
 
-    fn headers(&self, call: &Call<'_>) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(5);
-        headers.insert(AUTHORIZATION, self.authorization.clone());
-        headers.insert(USER_AGENT, self.user_agent.clone());
-        headers.insert(ACCEPT, HeaderValue::from_static(JSON));
-        match (call.body, call.operation.effect) {
-            (Some(body), _) => {
-                headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
-                // Explicit, so that the body can be a reader and yet is not sent in chunks.
-                headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-            }
-            // RFC 9110 §8.6: a POST without a body says so; some servers answer 411 otherwise.
-            (None, Effect::Acts) => {
-                headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-            }
-            (None, Effect::Reads) => {}
-        }
-        headers
-    }
-
     fn uri(&self, call: &Call<'_>) -> Result<Uri, Error> {
         let template = call.operation.path;
         let path = match (call.otp_id, self.prefix.as_str()) {
@@ -233,6 +214,57 @@ impl Transport {
         parts.path_and_query = Some(path.map_err(|_| id_too_long())?);
         Uri::from_parts(parts).map_err(|_| id_too_long())
     }
+}
+
+/// The headers of a request, with a body and without one: written once, and copied for every call.
+struct Heads {
+    with_body: HeaderMap,
+    without_body: HeaderMap,
+}
+
+impl Heads {
+    fn new(
+        scheme: &Scheme,
+        authority: &Authority,
+        authorization: HeaderValue,
+        user_agent: HeaderValue,
+    ) -> Result<Self, Error> {
+        let mut without_body = HeaderMap::new();
+        // Otherwise ureq would make the same of the URL each time.
+        without_body.insert(HOST, host(scheme, authority)?);
+        without_body.insert(AUTHORIZATION, authorization);
+        without_body.insert(USER_AGENT, user_agent);
+        without_body.insert(ACCEPT, HeaderValue::from_static(JSON));
+        let mut with_body = without_body.clone();
+        with_body.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+        with_body.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        Ok(Self { with_body, without_body })
+    }
+
+    fn of(&self, call: &Call<'_>) -> HeaderMap {
+        if let Some(body) = call.body {
+            let mut headers = self.with_body.clone();
+            // Explicit, so that the body can be a reader and yet is not sent in chunks.
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+            return headers;
+        }
+        let mut headers = self.without_body.clone();
+        if call.operation.effect == Effect::Acts {
+            // RFC 9110 §8.6: a POST without a body says so; some servers answer 411 otherwise.
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        headers
+    }
+}
+
+/// Without the port that the scheme implies (RFC 9110 §4.2.3).
+fn host(scheme: &Scheme, authority: &Authority) -> Result<HeaderValue, Error> {
+    let implied = if *scheme == Scheme::HTTPS { 443 } else { 80 };
+    let host = match authority.port_u16() {
+        Some(port) if port != implied => format!("{}:{port}", authority.host()),
+        _ => authority.host().to_owned(),
+    };
+    HeaderValue::try_from(host).map_err(|_| Error::config("the base URL has a host that cannot stand in a header"))
 }
 
 /// The base URL.
