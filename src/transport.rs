@@ -107,6 +107,8 @@ impl Transport {
             // Answers are a few hundred bytes; ours is to read them as they are.
             .accept_encoding("")
             .max_response_header_size(MAX_HEAD)
+            .input_buffer_size(BUFFER)
+            .output_buffer_size(BUFFER)
             .max_idle_age(pool_idle_timeout)
             // As many connections as there are threads that call: none is thrown away for a number.
             .max_idle_connections(usize::MAX)
@@ -229,7 +231,8 @@ impl Heads {
         authorization: HeaderValue,
         user_agent: HeaderValue,
     ) -> Result<Self, Error> {
-        let mut without_body = HeaderMap::new();
+        // Room for more than there are: an insertion into a full map makes it grow, even one that replaces.
+        let mut without_body = HeaderMap::with_capacity(8);
         // Otherwise ureq would make the same of the URL each time.
         without_body.insert(HOST, host(scheme, authority)?);
         without_body.insert(AUTHORIZATION, authorization);
@@ -526,6 +529,10 @@ const MAX_ERROR_BODY: usize = 64 * 1024;
 
 /// Bytes of an answer's head that are read at most.
 const MAX_HEAD: usize = 64 * 1024;
+
+/// Bytes of a connection's buffers, each way: the longest head that is read, the longest URL that is written (64 KiB, by
+/// the http crate) and what stands around it. ureq's own are twice as long, and every byte of them is memory in use.
+const BUFFER: usize = MAX_HEAD + 8 * 1024;
 
 /// Bytes of a body of unknown length to begin with.
 const USUAL_BODY: u64 = 512;
