@@ -35,14 +35,14 @@ impl RememberingResolver {
         }
     }
 
-    fn addresses(&self, host: &str, port: u16, patience: Duration) -> Result<Vec<SocketAddr>, ureq::Error> {
-        let deadline = Instant::now().checked_add(patience);
+    fn addresses(&self, host: &str, port: u16, patience: Duration) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let began = Instant::now();
+        let mut now = began;
         let mut entries = self.shared.entries();
         let mut has_asked = false;
         loop {
             let entry = entry(&mut entries, host);
-            let age = entry.known.as_ref().map(|known| known.at.elapsed());
-            let is_stale = age.is_none_or(|age| age >= FRESH);
+            let is_stale = entry.known.as_ref().is_none_or(|known| !known.is_younger(FRESH, now));
             // Once a call: a name that is not found would be asked for until the time is over.
             if is_stale && !has_asked {
                 has_asked = true;
@@ -55,20 +55,20 @@ impl RememberingResolver {
                     }
                 }
             }
-            if age.is_some_and(|age| age < USABLE) {
-                let known = entry.known.iter().flat_map(|known| &known.addresses);
-                return Ok(known.map(|address| SocketAddr::new(*address, port)).collect());
+            if let Some(known) = entry.known.as_ref().filter(|known| known.is_younger(USABLE, now)) {
+                return Ok(with_port(&known.addresses, port));
             }
             // Every call that waited is told; the next one asks anew.
             if let (Some(failure), false) = (&entry.failure, entry.is_being_looked_up) {
                 return Err(io::Error::other(failure.clone()).into());
             }
-            let left = deadline.map_or(LONGEST_WAIT, |deadline| deadline.saturating_duration_since(Instant::now()));
+            let left = patience.saturating_sub(now.saturating_duration_since(began));
             if left.is_zero() {
                 return Err(ureq::Error::Timeout(ureq::Timeout::Resolve));
             }
             let waited = self.shared.answered.wait_timeout(entries, left.min(LONGEST_WAIT));
             entries = waited.unwrap_or_else(PoisonError::into_inner).0;
+            now = Instant::now();
         }
     }
 
@@ -111,19 +111,13 @@ impl Resolver for RememberingResolver {
         let authority = uri.authority().ok_or(ureq::Error::HostNotFound)?;
         let is_https = uri.scheme_str() == Some("https");
         let port = authority.port_u16().unwrap_or(if is_https { 443 } else { 80 });
-        let mut addresses: ResolvedSocketAddrs = ArrayVec::from_fn(|_| SocketAddr::new(LOOPBACK[0], 0));
         if let Some(literal) = literal(authority.host()) {
-            addresses.push(SocketAddr::new(literal, port));
+            Ok(with_port(&[literal], port))
         } else if is_localhost(authority.host()) {
-            for address in LOOPBACK {
-                addresses.push(SocketAddr::new(address, port));
-            }
+            Ok(with_port(&LOOPBACK, port))
         } else {
-            for address in self.addresses(authority.host(), port, *timeout.after)? {
-                addresses.push(address);
-            }
+            self.addresses(authority.host(), port, *timeout.after)
         }
-        Ok(addresses)
     }
 }
 
@@ -163,12 +157,26 @@ struct Known {
     at: Instant,
 }
 
+impl Known {
+    fn is_younger(&self, than: Duration, now: Instant) -> bool {
+        now.saturating_duration_since(self.at) < than
+    }
+}
+
 fn entry<'a>(entries: &'a mut Vec<Entry>, host: &str) -> &'a mut Entry {
     let index = entries.iter().position(|entry| entry.host == host).unwrap_or_else(|| {
         entries.push(Entry { host: host.to_owned(), known: None, failure: None, is_being_looked_up: false });
         entries.len() - 1
     });
     &mut entries[index]
+}
+
+fn with_port(addresses: &[IpAddr], port: u16) -> ResolvedSocketAddrs {
+    let mut found: ResolvedSocketAddrs = ArrayVec::from_fn(|_| SocketAddr::new(LOOPBACK[0], 0));
+    for address in addresses {
+        found.push(SocketAddr::new(*address, port));
+    }
+    found
 }
 
 fn literal(host: &str) -> Option<IpAddr> {
