@@ -188,7 +188,8 @@ impl Transport {
                 // The host may have moved: the next try looks it up again.
                 self.resolver.forget();
             }
-            transport_error(Outcome::new(effect, failure), error, None, redactor)
+            let place = format!("no answer from {}", self.authority);
+            transport_error(Outcome::new(effect, failure), &place, error, None, redactor)
         })?;
         read(response, effect, redactor)
     }
@@ -367,17 +368,18 @@ fn read(response: Response<Body>, effect: Effect, redactor: &Redactor<'_>) -> Re
         let message = format!("it is longer than {} KiB", MAX_BODY / 1024);
         return Err(decode_error(outcome, status, &message, &bytes, redactor));
     }
-    let lost = Outcome::new(effect, Failure::Lost);
-    if let Err(error) = result {
-        return Err(transport_error(lost, error.into(), Some(status), redactor));
-    }
+    let lost = |error: io::Error| {
+        let place = format!("lost the answer after its head (status {status})");
+        transport_error(Outcome::new(effect, Failure::Lost), &place, error.into(), Some(status), redactor)
+    };
+    result.map_err(lost)?;
     // A body that ends with the connection looks complete when it was cut (RFC 9112 §6.3), unless the JSON is not.
     let has_end = head.status == StatusCode::NO_CONTENT
         || head.headers.contains_key(CONTENT_LENGTH)
         || head.headers.contains_key(TRANSFER_ENCODING);
     if !has_end && serde_json::from_slice::<IgnoredAny>(&bytes).is_err_and(|error| error.is_eof()) {
-        let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the connection closed in the middle of the answer");
-        return Err(transport_error(lost, error.into(), Some(status), redactor));
+        let cut = "the connection closed in the middle of the answer";
+        return Err(lost(io::Error::new(io::ErrorKind::UnexpectedEof, cut)));
     }
     Ok(Answer { status, body: bytes })
 }
@@ -420,7 +422,13 @@ fn api_error(status: u16, headers: &HeaderMap, body: &[u8], effect: Effect, reda
     }))
 }
 
-fn transport_error(outcome: Outcome, error: ureq::Error, status: Option<u16>, redactor: &Redactor<'_>) -> Error {
+fn transport_error(
+    outcome: Outcome,
+    place: &str,
+    error: ureq::Error,
+    status: Option<u16>,
+    redactor: &Redactor<'_>,
+) -> Error {
     let (kind, message) = match &error {
         ureq::Error::Timeout(phase) => (TransportKind::TimedOut, format!("timed out ({phase})")),
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
@@ -428,10 +436,6 @@ fn transport_error(outcome: Outcome, error: ureq::Error, status: Option<u16>, re
         }
         ureq::Error::Io(error) => (TransportKind::Other, error.to_string()),
         error => (TransportKind::Other, error.to_string()),
-    };
-    let place = match status {
-        Some(status) => format!("lost the answer after its head (status {status})"),
-        None => "no answer".to_owned(),
     };
     // Only what the operating system said is kept whole: texts of others may quote what was sent.
     let source = match error {
