@@ -52,10 +52,10 @@ fn sign_in() -> Result<Option<Verified>, Box<dyn Error>> {
         None => Client::from_env()?,
     };
     let number = ask_number()?;
+    // From here on there may be something to cancel.
+    ctrlc::set_handler(|| WAITING.interrupt("interrupted"))?;
     let session = InitiateReverseOtp::number(number).language("en").send(&client)?;
     show(&session);
-    // From here on there is something to cancel.
-    ctrlc::set_handler(|| WAITING.interrupt("interrupted"))?;
 
     // In the sandbox somebody has to play the phone. The thread ends with the program: it may hang in a read of stdin.
     if let Some(sandbox) = sandbox {
@@ -95,11 +95,11 @@ fn wait(session: &ReverseSession, client: &Client) -> Result<Option<Verified>, B
         .timeout(PATIENCE)
         .interval(Duration::from_secs(2), Duration::from_secs(5))
         .clock(&WAITING)
-        .on_poll(|_| if WAITING.is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         .run();
     spinner.finish_and_clear();
 
-    match outcome? {
+    let outcome = outcome.inspect_err(|_| cancel(session, client))?;
+    match outcome {
         Outcome::Verified(proof) => return Ok(Some(proof)),
         Outcome::Expired => println!("The session expired before your text came."),
         Outcome::Cancelled => println!("The session was cancelled."),
@@ -109,14 +109,18 @@ fn wait(session: &ReverseSession, client: &Client) -> Result<Option<Verified>, B
         }
         Outcome::Stopped => {
             print!("Stopped ({}). ", WAITING.reason());
-            match CancelReverseOtp::otp_id(&session.otp_id).send(client) {
-                Ok(_) => println!("The session is cancelled."),
-                Err(error) => println!("The session could not be cancelled: {error}."),
-            }
+            cancel(session, client);
         }
         outcome => println!("The wait ended: {outcome:?}."),
     }
     Ok(None)
+}
+
+fn cancel(session: &ReverseSession, client: &Client) {
+    match CancelReverseOtp::otp_id(&session.otp_id).send(client) {
+        Ok(_) => println!("The session is cancelled."),
+        Err(error) => println!("The session could not be cancelled: {error}."),
+    }
 }
 
 /// The code to scan and the instruction, or the instruction alone where there is no terminal to draw in.
@@ -196,8 +200,9 @@ impl Clock for Interruptible {
         Instant::now()
     }
 
-    fn sleep(&self, duration: Duration) {
+    fn sleep(&self, duration: Duration) -> ControlFlow<()> {
         let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.interrupted.wait_timeout_while(reason, duration, |reason| reason.is_none()));
+        if self.is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }

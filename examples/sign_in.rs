@@ -46,9 +46,15 @@ fn sign_in() -> Result<Option<Verified>, Box<dyn Error>> {
     service.show_inbox(&number);
 
     let mut attempts = 3;
+    let mut resends = 2;
     while attempts > 0 {
         let typed = ask(&format!("The code (r sends it again; attempts left: {attempts}): "))?;
         if typed.eq_ignore_ascii_case("r") {
+            if resends == 0 {
+                println!("We have texted you often enough. Please wait for the code.");
+                continue;
+            }
+            resends -= 1;
             resend(&client, &sent.otp_id)?;
             service.show_inbox(&number);
             continue;

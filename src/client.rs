@@ -21,7 +21,7 @@ use crate::web_url::WebUrl;
 /// # One call, one text message
 ///
 /// A call is repeated only where the service certainly did not act on it: while no connection could be made, and after a
-/// 429. Whatever may have been acted on is reported instead, and [`Error::may_have_sent`] says so. What remains: a
+/// 429. (A status read acts on nothing, and is repeated after every passing failure.) Whatever may have been acted on is reported instead, and [`Error::may_have_sent`] says so. What remains: a
 /// connection that the server drops in the very instant in which it is used again fails a call that can't be repeated.
 /// Connections are therefore kept for a few idle seconds only ([`pool_idle_timeout`](ClientBuilder::pool_idle_timeout)).
 ///
@@ -238,8 +238,8 @@ impl ClientBuilder {
         Self { limits: Limits { timeout, ..self.limits }, ..self }
     }
 
-    /// How long connecting may take, the TLS handshake included, within the whole [`timeout`](Self::timeout). Defaults to 5
-    /// seconds; zero is refused.
+    /// How long connecting may take, the TLS handshake included, within the whole [`timeout`](Self::timeout). Looking up the
+    /// host's name comes before and has the whole time. Defaults to 5 seconds; zero is refused.
     pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
         let connect_timeout = connect_timeout.min(LONGEST_TIMEOUT);
         Self { limits: Limits { connect_timeout, ..self.limits }, ..self }
@@ -299,8 +299,9 @@ impl ClientBuilder {
     ///
     /// [`Error::Config`] if the key is blank or holds a character that cannot stand in a header; if the base URL is no
     /// absolute http or https URL with a host, or carries credentials, a query or a fragment, or is plain http to another
-    /// host than loopback; if a time-out is zero; if the user agent suffix can't stand in a header; or if the environment
-    /// names a proxy that can't be used.
+    /// host than loopback, or https in a build without TLS; if a time-out is zero; if the user agent suffix can't stand in a
+    /// header; if the root certificates are not PEM; or if the proxy, or the one that the environment names, is no proxy's
+    /// URL or a SOCKS proxy.
     pub fn build(self) -> Result<Client, Error> {
         self.build_with_url_from("the base URL")
     }

@@ -246,7 +246,7 @@ impl fmt::Display for ValidationError {
 /// assert_eq!(issue.to_string(), "`otp` has fewer than 4 digits; give the whole code");
 /// # Ok::<(), contiguity::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Issue {
     /// The field's name in the API, such as `to` or `success_url`.
@@ -275,17 +275,6 @@ impl Issue {
 impl fmt::Display for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` {}", self.field, self.message)
-    }
-}
-
-impl fmt::Debug for Issue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issue")
-            .field("field", &self.field)
-            .field("kind", &self.kind)
-            .field("message", &self.message)
-            .field("suggestion", &self.suggestion)
-            .finish()
     }
 }
 
@@ -322,7 +311,8 @@ pub enum IssueKind {
     Unsupported,
 }
 
-/// Why no complete answer came back.
+/// Why no complete answer came back. Where the operating system said so, its [`io::Error`] is the
+/// [source](std::error::Error::source).
 ///
 /// # Examples
 ///
@@ -337,7 +327,7 @@ pub enum IssueKind {
 /// # Ok::<(), contiguity::Error>(())
 /// ```
 #[derive(thiserror::Error)]
-#[error("{inner}")]
+#[error(transparent)]
 pub struct TransportError {
     inner: Box<TransportInner>,
 }
@@ -461,8 +451,6 @@ impl fmt::Display for ApiInner {
     }
 }
 
-impl std::error::Error for ApiInner {}
-
 /// A complete 2xx answer that cannot be read.
 ///
 /// # Examples
@@ -521,5 +509,3 @@ impl fmt::Display for DecodeInner {
         write!(f, "; {}", self.outcome.in_words())
     }
 }
-
-impl std::error::Error for DecodeInner {}

@@ -93,7 +93,8 @@
 //! # Secrets
 //!
 //! The API key, the code of a call and whole phone numbers appear in no `Debug`, no error text and no log record of this
-//! crate, and are scrubbed from what a server sends back. (A reverse factor and the service's own number are not secret.)
+//! crate, and are scrubbed from what a server sends back (of other calls' numbers, those that are written with `+` and
+//! without separators). (A reverse factor and the service's own number are not secret.)
 //! Log records go through the [`log`] facade with the target `contiguity`, at debug level: method, path template, status,
 //! attempt, duration, request id.
 //!
@@ -172,6 +173,9 @@ pub use reverse::{
     ReverseStatus, Service, Status, VerifyReverseOtp,
 };
 pub use transport::Tls;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use transport::fuzzing;
 pub use validate::Input;
 pub use verified::{NotVerified, Verified};
 

@@ -4,8 +4,6 @@ mod new;
 mod resend;
 mod verify;
 
-use std::fmt;
-
 use crate::error::IssueKind;
 use crate::validate::{Fault, text_value};
 
@@ -27,7 +25,7 @@ pub use self::verify::{Verification, VerifyOtp};
 /// assert!("..".parse::<OtpId>().is_err());
 /// # Ok::<(), contiguity::InvalidOtpId>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OtpId(Box<str>);
 
 impl OtpId {
@@ -63,12 +61,6 @@ impl OtpId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-impl fmt::Debug for OtpId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("OtpId").field(&self.0).finish()
     }
 }
 

@@ -221,6 +221,7 @@ impl fmt::Debug for QrCode {
 /// assert_ne!(terminal, paper);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Background {
     /// Darker than the letters on it.
     Dark,

@@ -70,6 +70,9 @@ impl<'a> Redactor<'a> {
                 text = text.replace(needle, MASK);
             }
         }
+        for secret in self.private {
+            text = mask_spelled(&text, secret);
+        }
         mask_numbers(&text)
     }
 
@@ -80,7 +83,43 @@ impl<'a> Redactor<'a> {
     }
 }
 
-/// Masks every whole phone number, also of other calls, as [`PhoneNumber`]'s `Debug` does.
+/// Masks the digits of a secret however they are grouped: `1 (415) 555-2671`, `123-456`.
+fn mask_spelled(text: &str, secret: &str) -> String {
+    let digits: Vec<u8> = secret.bytes().filter(u8::is_ascii_digit).collect();
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        let (before, from) = rest.split_at(start);
+        masked.push_str(before);
+        let (shown, after) = match spelled(from.as_bytes(), &digits) {
+            Some(length) => (MASK, &from[length..]),
+            None => from.split_at(1),
+        };
+        masked.push_str(shown);
+        rest = after;
+    }
+    masked.push_str(rest);
+    masked
+}
+
+/// How much of the beginning of `text` spells these digits, with what people put between them.
+fn spelled(text: &[u8], digits: &[u8]) -> Option<usize> {
+    let mut wanted = digits.iter();
+    let mut next = wanted.next()?;
+    for (index, byte) in text.iter().enumerate() {
+        if byte == next {
+            match wanted.next() {
+                Some(digit) => next = digit,
+                None => return Some(index + 1),
+            }
+        } else if !matches!(byte, b' ' | b'(' | b')' | b'-' | b'.' | b'/') {
+            return None;
+        }
+    }
+    None
+}
+
+/// Masks every whole phone number that is written with its `+` and without separators, also of other calls.
 fn mask_numbers(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
@@ -89,7 +128,9 @@ fn mask_numbers(text: &str) -> String {
         let digits = number[1..].bytes().take_while(u8::is_ascii_digit).count();
         let (number, after) = number.split_at(1 + digits);
         masked.push_str(before);
-        masked.push_str(if PhoneNumber::parse(number).is_ok() { MASK } else { number });
+        // More digits right behind a number, such as those of a time, hide nothing of it.
+        let beginning = prefix(number, LONGEST_NUMBER);
+        masked.push_str(if PhoneNumber::parse(beginning).is_ok() { MASK } else { number });
         rest = after;
     }
     masked.push_str(rest);
@@ -115,6 +156,9 @@ fn prefix(text: &str, bytes: usize) -> &str {
     &text[..end]
 }
 
+/// `+` and 15 digits, the most that E.164 allows.
+const LONGEST_NUMBER: usize = 16;
+
 const MASK: &str = "•••••";
 
 /// In characters: enough to recognise a gateway's page or read a sentence, short enough for one line of a log.
@@ -133,6 +177,24 @@ mod tests {
     fn secrets_and_whole_numbers_go() {
         let line = REDACTOR.line("key sk_secret for +14155552671 or 14155552671 with 123456, not +442079460958 or +1");
         assert_eq!(line, "key ••••• for ••••• or ••••• with •••••, not ••••• or +1");
+    }
+
+    #[test]
+    fn a_number_with_other_digits_behind_it_goes_with_them() {
+        assert_eq!(REDACTOR.line("+4420794609581785380854155 and +0044207946095817"), "••••• and +0044207946095817");
+    }
+
+    #[test]
+    fn the_digits_of_a_secret_go_however_they_are_grouped() {
+        for (text, line) in [
+            ("+1 (415) 555-2671 is no mobile number", "+••••• is no mobile number"),
+            ("1-415-555-2671", "•••••"),
+            ("123-456 or 1 2 3 4 5 6 or 123x456", "••••• or ••••• or 123x456"),
+            ("112 3456", "1•••••"),
+            ("123 45", "123 45"),
+        ] {
+            assert_eq!(REDACTOR.line(text), line);
+        }
     }
 
     #[test]

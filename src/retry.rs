@@ -162,3 +162,88 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod for_all_input {
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    use proptest::prelude::*;
+
+    use super::{retry_after, wait_before};
+
+    /// The seconds that HTTP dates can name: up to the year 9999.
+    const DATES: std::ops::Range<u64> = 0..253_402_300_800;
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    proptest! {
+        // What failed once belongs into a test with a name, not into a file of seeds.
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn backoff_stays_within_eight_seconds(
+            repeat in prop_oneof![0..8_u32, any::<u32>()],
+            random in prop_oneof![0.0..1.0, -1e300..1e300],
+        ) {
+            let wait = wait_before(repeat, None, random);
+            prop_assert!(wait <= Duration::from_secs(8), "{:?}", wait);
+            prop_assert!(wait <= wait_before(repeat, None, 1.0));
+        }
+
+        #[test]
+        fn backoff_grows_and_begins_with_half_a_second(
+            repeat in prop_oneof![0..8_u32, 0..u32::MAX],
+            (less, more) in (0.0..1.0, 0.0..1.0).prop_map(|(a, b): (f64, f64)| (a.min(b), a.max(b))),
+        ) {
+            let ceiling = wait_before(repeat, None, 1.0);
+            prop_assert!(ceiling >= Duration::from_millis(500));
+            let next = wait_before(repeat + 1, None, 1.0);
+            prop_assert_eq!(next, (ceiling * 2).min(Duration::from_secs(8)));
+            prop_assert!(wait_before(repeat, None, less) <= wait_before(repeat, None, more));
+        }
+
+        #[test]
+        fn what_was_asked_for_is_waited(repeat: u32, asked: Duration, random in 0.0..1.0) {
+            prop_assert_eq!(wait_before(repeat, Some(asked), random), asked);
+        }
+
+        #[test]
+        fn seconds_are_read_as_they_are(seconds: u64, space in "[ \t]{0,2}", zeros in "0{0,3}", now in DATES) {
+            let text = format!("{space}{zeros}{seconds}{space}");
+            prop_assert_eq!(retry_after(&text, None, at(now)), Some(Duration::from_secs(seconds)));
+        }
+
+        #[test]
+        fn a_date_is_the_time_until_then(
+            (until, date) in (DATES, DATES),
+            (near, before) in (-100..100_i64, any::<bool>()),
+            now in DATES,
+        ) {
+            // Dates far apart, and some seconds apart.
+            let date = if before { until.saturating_add_signed(near).min(DATES.end - 1) } else { date };
+            let text = |seconds| httpdate::fmt_http_date(at(seconds));
+            let left = |from: u64| Some(Duration::from_secs(until.saturating_sub(from)));
+            prop_assert_eq!(retry_after(&text(until), Some(&text(date)), at(now)), left(date));
+            prop_assert_eq!(retry_after(&text(until), None, at(now)), left(now));
+            prop_assert_eq!(retry_after(&text(until), Some("yesterday"), at(now)), left(now));
+        }
+
+        #[test]
+        fn nothing_else_is_a_wait(
+            text in prop_oneof![
+                "(?s).{0,40}",
+                "[0-9.+eE -]{0,12}",
+                "(Mon|Sun|sun), [0-9]{2} (Nov|Feb|nov) [0-9]{4} [0-2][0-9]:[0-6][0-9]:[0-6][0-9] (GMT|UTC)",
+            ],
+            date in proptest::option::of("(?s).{0,40}"),
+            now in DATES,
+        ) {
+            let is_number = text.trim().chars().all(|c| c.is_ascii_digit()) && !text.trim().is_empty();
+            let is_date = httpdate::parse_http_date(text.trim()).is_ok();
+            let read = retry_after(&text, date.as_deref(), at(now));
+            prop_assert_eq!(read.is_some(), is_number || is_date);
+        }
+    }
+}

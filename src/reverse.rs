@@ -119,7 +119,7 @@ pub enum Status {
 }
 
 wire_value! {
-    Status, OtherStatus, "A status that this version does not know. Only answers make it.",
+    Status, OtherStatus, "A status that this version does not know: made from any text that is none of the known ones.",
     Pending = "pending", Verified = "verified", Cancelled = "cancelled", Expired = "expired"
 }
 
@@ -146,6 +146,6 @@ pub enum Service {
 }
 
 wire_value! {
-    Service, OtherService, "A messaging service that this version does not know. Only answers make it.",
+    Service, OtherService, "A messaging service that this version does not know: made from any text that is none of the known ones.",
     Sms = "sms", IMessage = "imessage"
 }

@@ -65,6 +65,7 @@ mod state;
 mod webhooks;
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -370,8 +371,9 @@ impl reverse::Clock for Clock<'_> {
         self.began.checked_add(ahead).unwrap_or(self.began)
     }
 
-    fn sleep(&self, duration: Duration) {
+    fn sleep(&self, duration: Duration) -> ControlFlow<()> {
         self.sandbox.advance(duration);
+        ControlFlow::Continue(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The only room that knows ureq: a call in, an answer or an `Error` out.
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod probe;
 mod resolver;
 mod tls;
@@ -15,7 +17,6 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::IgnoredAny;
-use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Proxy, SendBody, Timeout};
 
 use crate::envelope::Envelope;
@@ -113,9 +114,11 @@ impl Transport {
             // As many connections as there are threads that call: none is thrown away for a number.
             .max_idle_connections(usize::MAX)
             .max_idle_connections_per_host(usize::MAX);
+        #[cfg(fuzzing)]
+        let config = config.middleware(fuzzing::answer);
         let config = tls::configure(config, base_url.is_https, tls, root_certificates.as_deref())?.build();
         let resolver = RememberingResolver::default();
-        let agent = Agent::with_parts(config, DefaultConnector::default(), resolver.clone());
+        let agent = resolver.agent(config);
         let parts = base_url.uri.into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
             return Err(Error::config("the base URL is not an absolute URL with a host"));
@@ -145,11 +148,14 @@ impl Transport {
                 let wait = retry::wait_before(repeats, error.retry_after(), fastrand::f64());
                 // A wait that does not fit is not begun: the error is worth more now than later.
                 if wait < limits.timeout.saturating_sub(began.elapsed()) {
-                    acted_before |= error.may_have_sent();
-                    repeats += 1;
                     thread::sleep(wait);
                     tried = Instant::now();
-                    continue;
+                    // A sleep may take longer than it was asked to.
+                    if tried.saturating_duration_since(began) < limits.timeout {
+                        acted_before |= error.may_have_sent();
+                        repeats += 1;
+                        continue;
+                    }
                 }
             }
             debug_assert!(

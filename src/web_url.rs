@@ -47,7 +47,7 @@ impl WebUrl {
     }
 }
 
-/// The addresses that a host stands for without asking anyone: a literal, or a name that is loopback by definition.
+/// Whether a host's name is loopback by definition.
 pub(crate) fn is_localhost(host: &str) -> bool {
     // RFC 6761 §6.3: "localhost" and the names below it are loopback, and need no look-up.
     let host = host.strip_suffix('.').unwrap_or(host);

@@ -122,7 +122,8 @@ impl Verifier {
     }
 
     /// Accepts another secret besides, as often as wanted: the old one, while a secret is being replaced. A blank one is no
-    /// secret and adds nothing, so that an old secret that is not there any more may simply be left empty.
+    /// secret and adds nothing, so that an old secret that is not there any more may simply be left empty. Nothing else is checked: one with a line
+    /// break at its end matches no signature.
     ///
     /// # Examples
     ///

@@ -211,6 +211,72 @@ fn an_unknown_status_counts_as_pending() {
 }
 
 #[test]
+fn a_clock_that_breaks_off_stops_the_wait_even_if_no_read_succeeds() {
+    /// Somebody pressed Ctrl-C.
+    #[derive(Debug)]
+    struct Interrupted(Instant);
+
+    impl Clock for Interrupted {
+        fn now(&self) -> Instant {
+            self.0
+        }
+
+        fn sleep(&self, _: Duration) -> ControlFlow<()> {
+            ControlFlow::Break(())
+        }
+    }
+
+    let client = Client::builder("key").base_url("http://127.0.0.1:1").build().unwrap();
+    let clock = Interrupted(Instant::now());
+    let outcome = VerifyReverseOtp::otp_id("r_otp_1").wait(&client).clock(&clock).run().unwrap();
+    assert_eq!(outcome, Outcome::Stopped);
+}
+
+#[test]
+fn one_poll_is_one_request_whatever_comes_back() {
+    let server = httpmock::MockServer::start();
+    let mock = server.mock(|when, then| {
+        when.method("GET");
+        then.status(503);
+    });
+    // With the client's own repeats on: the wait is not to wait for them, nor to ask three times as often.
+    let client = Client::builder("key").base_url(server.base_url()).build().unwrap();
+    let clock = Still::default();
+    let wait = VerifyReverseOtp::otp_id("r_otp_1").wait(&client).cancel_on_timeout(false).clock(&clock);
+    assert_eq!(wait.run().unwrap(), Outcome::TimedOut { cancelled: false });
+    assert_eq!(mock.calls(), clock.sleeps.lock().unwrap().len() + 1);
+    assert!(mock.calls() <= 25, "{}", mock.calls());
+}
+
+#[test]
+fn a_cancellation_that_came_too_late_does_not_hide_a_verification() {
+    let server = httpmock::MockServer::start();
+    server.mock(|when, then| {
+        when.method("POST");
+        then.status(200).body(r#"{"data":{"otp_id":"r_otp_1","status":"verified"}}"#);
+    });
+    let mut pending = server.mock(|when, then| {
+        when.method("GET");
+        then.status(200).body(r#"{"data":{"otp_id":"r_otp_1","status":"pending"}}"#);
+    });
+    let client = Client::builder("key").base_url(server.base_url()).build().unwrap();
+    let clock = Still::default();
+    let wait = VerifyReverseOtp::otp_id("r_otp_1").wait(&client).timeout(Duration::ZERO).clock(&clock);
+    let outcome = wait
+        .on_poll(|_| {
+            pending.delete();
+            server.mock(|when, then| {
+                when.method("GET");
+                then.status(200).body(r#"{"data":{"otp_id":"r_otp_1","status":"verified"}}"#);
+            });
+            ControlFlow::Continue(())
+        })
+        .run()
+        .unwrap();
+    assert!(matches!(outcome, Outcome::Verified(_)), "{outcome:?}");
+}
+
+#[test]
 fn a_clock_that_jumps_ends_the_wait() {
     // The machine slept for an hour between two polls.
     let world = World::new().with_events(vec![(Duration::from_secs(20), Event::Jump(Duration::from_secs(3600)))]);
@@ -243,6 +309,9 @@ fn intervals_are_kept_within_reason() {
         (Duration::ZERO, Duration::ZERO, 90, 110),
         (Duration::from_secs(10), Duration::from_secs(1), 9_000, 11_000),
         (Duration::from_secs(1), Duration::from_secs(1), 900, 1_100),
+        // Never further than the session lives.
+        (Duration::MAX, Duration::MAX, 599_000, 600_001),
+        (Duration::from_secs(u64::MAX / 2), Duration::ZERO, 599_000, 600_001),
     ] {
         let clock = Still::default();
         let mut polls = 0;
@@ -250,8 +319,8 @@ fn intervals_are_kept_within_reason() {
             polls += 1;
             if polls == 8 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        let wait = session.wait(&client).interval(first, most).clock(&clock);
-        assert_eq!(wait.on_poll(count).run().unwrap(), Outcome::Stopped);
+        let wait = session.wait(&client).timeout(Duration::MAX).interval(first, most).clock(&clock);
+        let _ = wait.cancel_on_timeout(false).on_poll(count).run().unwrap();
         for slept in clock.sleeps.lock().unwrap().iter() {
             assert!((least..=longest).contains(&slept.as_millis()), "{slept:?} for {first:?} to {most:?}");
         }
@@ -335,7 +404,7 @@ impl Clock for World {
         self.began + self.elapsed()
     }
 
-    fn sleep(&self, duration: Duration) {
+    fn sleep(&self, duration: Duration) -> ControlFlow<()> {
         let until = self.elapsed() + duration;
         let due: Vec<_> = {
             let mut events = self.events.lock().unwrap();
@@ -352,6 +421,7 @@ impl Clock for World {
             }
         }
         self.move_on(until.saturating_sub(self.elapsed()));
+        ControlFlow::Continue(())
     }
 }
 
@@ -367,8 +437,9 @@ impl Clock for Still {
         *BEGAN.get_or_init(Instant::now) + self.sleeps.lock().unwrap().iter().sum::<Duration>()
     }
 
-    fn sleep(&self, duration: Duration) {
+    fn sleep(&self, duration: Duration) -> ControlFlow<()> {
         self.sleeps.lock().unwrap().push(duration);
+        ControlFlow::Continue(())
     }
 }
 
@@ -381,7 +452,8 @@ impl Clock for Backwards {
         self.1.checked_sub(Duration::from_secs(self.0.load(Ordering::Relaxed))).unwrap()
     }
 
-    fn sleep(&self, _: Duration) {
+    fn sleep(&self, _: Duration) -> ControlFlow<()> {
         self.0.fetch_add(1, Ordering::Relaxed);
+        ControlFlow::Continue(())
     }
 }

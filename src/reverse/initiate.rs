@@ -1,6 +1,6 @@
 //! `POST /otp/reverse/initiate`: opens a session in which the person texts you.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -169,8 +169,7 @@ pub struct ReverseSession {
     pub success_url: Option<String>,
     /// What the service says about its answer.
     pub metadata: Metadata,
-    /// Whose phone the session is about, out of reach of a write to a public field: a proof says so.
-    origin: (OtpId, PhoneNumber),
+    origin: Origin,
 }
 
 impl ReverseSession {
@@ -193,11 +192,19 @@ impl ReverseSession {
     /// # Ok::<(), contiguity::Error>(())
     /// ```
     pub fn wait<'a>(&self, client: &'a Client) -> Wait<'a> {
-        let (otp_id, number) = &self.origin;
+        let Origin { otp_id, number, answered } = &self.origin;
         let number = (*otp_id == self.otp_id).then_some(*number);
-        let left = wait::left(self.expires_at, &self.metadata);
+        let left = wait::left(self.expires_at, &self.metadata).map(|left| left.saturating_sub(answered.elapsed()));
         Wait::new(Input::from(&self.otp_id), client).knowing(number, left)
     }
+}
+
+/// What an answer said, out of reach of a write to a public field: a proof says whose phone it is, and a wait ends in time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Origin {
+    otp_id: OtpId,
+    number: PhoneNumber,
+    answered: Instant,
 }
 
 /// What to show to the person who is to text you.
@@ -215,7 +222,7 @@ impl ReverseSession {
 /// }
 /// # Ok::<(), contiguity::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Instructions {
     /// A sentence in the chosen language.
@@ -244,12 +251,18 @@ struct Data<'a> {
     success_url: Option<&'a RawValue>,
 }
 
+#[derive(Deserialize)]
+struct Ui {
+    text: String,
+    qr_code: String,
+}
+
 /// The session, of the answer where it says so, else of the request: an older server says less.
 fn session(data: Data<'_>, asked: &Fields<'_>, metadata: Metadata) -> Result<ReverseSession, String> {
     let text = |raw: Option<&RawValue>| raw.and_then(envelope::text).map(String::from);
     let number = data.number.and_then(envelope::read).unwrap_or(*asked.number);
     Ok(ReverseSession {
-        origin: (data.otp_id.clone(), number),
+        origin: Origin { otp_id: data.otp_id.clone(), number, answered: Instant::now() },
         otp_id: data.otp_id,
         number,
         factor: text(data.factor)
@@ -260,7 +273,7 @@ fn session(data: Data<'_>, asked: &Fields<'_>, metadata: Metadata) -> Result<Rev
             .ok_or("it does not say which number to text `to`")?,
         service: text(data.service).map(|service| Service::from_wire(&service)),
         expires_at: data.expires_at.and_then(envelope::time),
-        ui: data.ui.and_then(envelope::read),
+        ui: data.ui.and_then(envelope::read).map(|Ui { text, qr_code }| Instructions { text, qr_code }),
         success_url: text(data.success_url),
         metadata,
     })

@@ -149,10 +149,10 @@ struct Data<'a> {
 }
 
 fn reverse_status(data: Data<'_>, asked: &OtpId, metadata: Metadata) -> Result<ReverseStatus, String> {
-    let status = data.status.and_then(envelope::text).map(|status| Status::from_wire(&status));
-    // The guide reads `verified`, the published API says `status`; where both stand, the published one counts.
-    let status = match (status, data.verified.and_then(envelope::read)) {
-        (Some(status), _) => status,
+    // The guide reads `verified`, the published API says `status`; where both stand, the published one counts, even if it
+    // cannot be read.
+    let status = match (data.status, data.verified.and_then(envelope::read)) {
+        (Some(status), _) => Status::from_wire(&envelope::text(status).ok_or("its `status` is not text")?),
         (None, Some(true)) => Status::Verified,
         (None, Some(false)) => Status::Pending,
         (None, None) => return Err("it has neither a `status` nor a `verified`".to_owned()),

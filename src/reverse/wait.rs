@@ -84,7 +84,8 @@ impl<'a> Wait<'a> {
 }
 
 impl<'a, F: FnMut(&ReverseStatus) -> ControlFlow<()>> Wait<'a, F> {
-    /// How long to wait. Defaults to 5 minutes, as in the vendor's guide; never longer than the session lives.
+    /// How long to wait. Defaults to 5 minutes, as in the vendor's guide; never longer than the session lives. A read that has
+    /// begun may take a second more, and the calls that end the wait 10 seconds each ([`run`](Self::run)).
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
@@ -116,14 +117,17 @@ impl<'a, F: FnMut(&ReverseStatus) -> ControlFlow<()>> Wait<'a, F> {
 
     /// Waits.
     ///
-    /// A read that fails for a passing reason does not end the wait. When time is up, the status is read a last time, and the
+    /// Each poll is one request. One that fails for a passing reason does not end the wait, and the next poll comes when it
+    /// is due. When time is up, the status is read a last time, and the
     /// session is cancelled. A cancellation that fails is no error: the status is read once more instead, since the
     /// person may have texted in that very moment. Each of these last calls takes 10 seconds at most.
     ///
     /// # Errors
     ///
     /// - [`Error::Validation`] if the id is no id.
-    /// - The error of a read that would fail again: a wrong key, an unknown id, an answer that cannot be read.
+    /// - The error of a read that would fail again: a wrong key, an unknown id, an answer that cannot be read, a refused
+    ///   certificate.
+    /// - [`Error::Config`] if the client's time-out is zero.
     pub fn run(mut self) -> Result<Outcome, Error> {
         let mut faults = Faults::default();
         let otp_id = std::mem::replace(&mut self.otp_id, Input::from("")).check();
@@ -131,14 +135,15 @@ impl<'a, F: FnMut(&ReverseStatus) -> ControlFlow<()>> Wait<'a, F> {
             return Err(faults.into_error());
         };
         let (first, most) = self.interval;
-        let mut interval = first.max(SHORTEST_INTERVAL);
-        let most = most.max(interval);
+        let mut interval = first.clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL);
+        let most = most.clamp(interval, LONGEST_INTERVAL);
         let began = self.clock.now();
         let mut time = self.left.map_or(self.timeout, |left| self.timeout.min(left));
         loop {
             let left = time.saturating_sub(self.elapsed(began));
             let mut pause = jittered(interval);
-            match self.read(&otp_id, left.max(SHORTEST_READ)) {
+            // The next poll is the repeat: one poll is one request.
+            match read(&otp_id, &self.client.hurried(left.max(SHORTEST_READ)).with_retries(0)) {
                 Ok(status) => {
                     if let Some(left) = self::left(status.expires_at, &status.metadata) {
                         // Seldom does the person's text come in the instant of expiry; the status says what is true then.
@@ -159,13 +164,11 @@ impl<'a, F: FnMut(&ReverseStatus) -> ControlFlow<()>> Wait<'a, F> {
             if left.is_zero() {
                 return Ok(self.time_is_up(&otp_id));
             }
-            self.clock.sleep(pause.min(left));
+            if self.clock.sleep(pause.min(left)).is_break() {
+                return Ok(Outcome::Stopped);
+            }
             interval = (interval * 3 / 2).min(most);
         }
-    }
-
-    fn read(&self, otp_id: &OtpId, most: Duration) -> Result<ReverseStatus, Error> {
-        VerifyReverseOtp::otp_id(otp_id).send(&self.client.hurried(most))
     }
 
     /// The outcome of a status that ends the wait. An unknown one counts as pending.
@@ -182,10 +185,12 @@ impl<'a, F: FnMut(&ReverseStatus) -> ControlFlow<()>> Wait<'a, F> {
         if !self.cancel_on_timeout {
             return Outcome::TimedOut { cancelled: false };
         }
-        if CancelReverseOtp::otp_id(otp_id).send(&self.client.hurried(LONGEST_LAST_CALL)).is_ok() {
+        let client = self.client.hurried(LONGEST_LAST_CALL);
+        let cancellation = CancelReverseOtp::otp_id(otp_id).send(&client);
+        if cancellation.is_ok_and(|cancellation| cancellation.status == Status::Cancelled) {
             return Outcome::TimedOut { cancelled: true };
         }
-        match self.read(otp_id, LONGEST_LAST_CALL).ok().and_then(|status| self.ended(status)) {
+        match read(otp_id, &client).ok().and_then(|status| self.ended(status)) {
             // The answer to the cancellation was lost, or somebody else was faster.
             Some(Outcome::Cancelled) => Outcome::TimedOut { cancelled: true },
             Some(outcome) => outcome,
@@ -244,7 +249,7 @@ pub enum Outcome {
         /// Whether the session is cancelled now. If not, a late text may still verify the person.
         cancelled: bool,
     },
-    /// The callback of [`Wait::on_poll`] stopped the wait. The session is still open.
+    /// The callback of [`Wait::on_poll`] or the [`Clock`] stopped the wait. The session is still open.
     Stopped,
 }
 
@@ -255,6 +260,7 @@ pub enum Outcome {
 /// # Examples
 ///
 /// ```
+/// use std::ops::ControlFlow;
 /// use std::sync::Mutex;
 /// use std::time::{Duration, Instant};
 /// use contiguity::reverse::Clock;
@@ -268,23 +274,25 @@ pub enum Outcome {
 ///         *self.0.lock().unwrap()
 ///     }
 ///
-///     fn sleep(&self, duration: Duration) {
+///     fn sleep(&self, duration: Duration) -> ControlFlow<()> {
 ///         *self.0.lock().unwrap() += duration;
+///         ControlFlow::Continue(())
 ///     }
 /// }
 ///
 /// let clock = Still(Mutex::new(Instant::now()));
 /// let before = clock.now();
-/// clock.sleep(Duration::from_secs(3600));
+/// assert!(clock.sleep(Duration::from_secs(3600)).is_continue());
 /// assert_eq!(clock.now() - before, Duration::from_secs(3600));
 /// ```
 pub trait Clock: fmt::Debug + Send + Sync {
     /// The time now. It never goes back.
     fn now(&self) -> Instant;
 
-    /// Returns once this much time has passed by this clock. It may return sooner, to stop a wait without delay: the
-    /// status is read then and there, and [`Wait::on_poll`] asked.
-    fn sleep(&self, duration: Duration);
+    /// Returns once this much time has passed by this clock, or sooner: the status is read then and there.
+    ///
+    /// `ControlFlow::Break(())` stops the wait, whether the service answers or not; it ends as [`Outcome::Stopped`].
+    fn sleep(&self, duration: Duration) -> ControlFlow<()>;
 }
 
 #[derive(Debug)]
@@ -295,8 +303,9 @@ impl Clock for SystemClock {
         Instant::now()
     }
 
-    fn sleep(&self, duration: Duration) {
+    fn sleep(&self, duration: Duration) -> ControlFlow<()> {
         thread::sleep(duration);
+        ControlFlow::Continue(())
     }
 }
 
@@ -305,6 +314,10 @@ pub(super) fn left(expires_at: Option<SystemTime>, metadata: &Metadata) -> Optio
     let left = expires_at?.duration_since(metadata.timestamp?).unwrap_or_default();
     // Both times are cut to milliseconds: a read in the last of them would come too early to see the end.
     Some(left.saturating_add(Duration::from_millis(1)))
+}
+
+fn read(otp_id: &OtpId, client: &Client) -> Result<ReverseStatus, Error> {
+    VerifyReverseOtp::otp_id(otp_id).send(client)
 }
 
 /// A tenth more or less, so that many waits that began together do not ask together.
@@ -320,6 +333,9 @@ const INTERVAL: (Duration, Duration) = (Duration::from_secs(2), Duration::from_s
 
 /// Below this a wait would be a busy loop.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+
+/// As good as never, and a time that can still be reckoned with.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A read that begins just before the end still has time for an answer.
 const SHORTEST_READ: Duration = Duration::from_secs(1);

@@ -1,15 +1,14 @@
 //! Webhooks: tells `success_url` that a person is verified, and tries again if nobody listens.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hyper::Uri;
 use serde_json::json;
 
 use crate::sandbox::Shared;
 use crate::sandbox::api::API_VERSION;
 use crate::sandbox::state::Verification;
+use crate::web_url::WebUrl;
 
 /// Posts the event until an answer of 2xx takes it, or the attempts are used up.
 pub(super) async fn deliver(shared: Arc<Shared>, verification: Verification) {
@@ -80,10 +79,7 @@ fn agent() -> ureq::Agent {
 
 /// A sandbox is no way to send requests to other hosts.
 fn is_on_loopback(url: &str) -> bool {
-    let Ok(uri) = url.parse::<Uri>() else { return false };
-    let host = uri.host().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+    WebUrl::parse(url).is_ok_and(|url| url.is_loopback)
 }
 
 fn unix_seconds(time: SystemTime) -> u64 {

@@ -4,7 +4,7 @@
 //! each time. This resolver asks once and remembers: a call on a warm client starts no thread and asks nobody.
 //!
 //! It stands on `ureq::unversioned`, which may change in minor releases of ureq. This file is all that does, and what
-//! it uses is: the `Resolver` trait, `ArrayVec::from_fn` and `push`, `NextTimeout::after`. If a new ureq does not compile
+//! it uses is: the `Resolver` trait, `ArrayVec::from_fn` and `push`, `NextTimeout::after`, `DefaultConnector`. If a new ureq does not compile
 //! here, `tests/keeps_up_with_ureq.rs` says so.
 
 use std::fmt;
@@ -15,9 +15,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use http::Uri;
+use ureq::Agent;
 use ureq::config::Config;
 use ureq::unversioned::resolver::{ArrayVec, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::NextTimeout;
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use crate::web_url::{ipv6_literal, is_localhost};
 
@@ -28,6 +29,11 @@ pub(super) struct RememberingResolver {
 }
 
 impl RememberingResolver {
+    /// An agent that asks this resolver.
+    pub(super) fn agent(&self, config: Config) -> Agent {
+        Agent::with_parts(config, DefaultConnector::default(), self.clone())
+    }
+
     /// Forgets every address, since one of them could not be connected to: the host may have moved.
     pub(super) fn forget(&self) {
         for entry in &mut *self.shared.entries() {
@@ -43,8 +49,10 @@ impl RememberingResolver {
         loop {
             let entry = entry(&mut entries, host);
             let is_stale = entry.known.as_ref().is_none_or(|known| !known.is_younger(FRESH, now));
-            // Once a call: a name that is not found would be asked for until the time is over.
-            if is_stale && !has_asked {
+            // Once a call, since a name that is not found would be asked for until the time is over; unless another call
+            // has made the answer forgotten before this one saw it.
+            let is_forgotten = entry.known.is_none() && entry.failure.is_none();
+            if is_stale && (!has_asked || is_forgotten) {
                 has_asked = true;
                 if !entry.is_being_looked_up {
                     entry.is_being_looked_up = true;
@@ -197,3 +205,39 @@ const MAX_ADDRESSES: usize = 16;
 
 /// A bound for one wait on the condition variable, whose clocks dislike centuries.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::{Known, LOOPBACK, RememberingResolver, entry};
+
+    /// A name that every system knows.
+    const HOST: &str = "localhost";
+
+    #[test]
+    fn an_answer_that_is_forgotten_before_it_is_seen_is_asked_for_again() {
+        let resolver = RememberingResolver::default();
+        // A look-up that nobody makes is under way, so that the call below waits for it.
+        entry(&mut resolver.shared.entries(), HOST).is_being_looked_up = true;
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| resolver.addresses(HOST, 443, Duration::from_secs(20)).map(|_| ()));
+            thread::sleep(Duration::from_millis(100));
+            // It is answered, and another call forgets the answer, before the waiting one has the lock again.
+            entry(&mut resolver.shared.entries(), HOST).is_being_looked_up = false;
+            resolver.shared.answered.notify_all();
+            let found = waiting.join();
+            assert!(matches!(found, Ok(Ok(()))), "{found:?}");
+        });
+    }
+
+    #[test]
+    fn a_remembered_address_is_used_without_asking() {
+        let resolver = RememberingResolver::default();
+        entry(&mut resolver.shared.entries(), HOST).known =
+            Some(Known { addresses: LOOPBACK.to_vec(), at: Instant::now() });
+        let found = resolver.addresses(HOST, 443, Duration::ZERO).map(|found| found.len());
+        assert!(matches!(found, Ok(2)), "{found:?}");
+    }
+}
