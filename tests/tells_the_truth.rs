@@ -124,7 +124,10 @@ mod before_anything_is_sent {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         drop(listener);
         for operation in EACH {
-            fails(operation, Client::builder(KEY).base_url(url.as_str()), UNSENT);
+            let error = fails(operation, Client::builder(KEY).base_url(url.as_str()), UNSENT);
+            // What the operating system said is kept.
+            let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<std::io::Error>());
+            assert_eq!(source.map(std::io::Error::kind), Some(std::io::ErrorKind::ConnectionRefused), "{error}");
         }
     }
 
