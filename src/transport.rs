@@ -61,6 +61,13 @@ impl Limits {
         let margin = (self.timeout / 10).min(CONNECT_MARGIN);
         self.connect_timeout.min(self.timeout.saturating_sub(margin))
     }
+
+    /// The time for one read or write, shorter than the whole by a hair. What is left of the whole differs at every step of
+    /// every call, and ureq would tell the socket each time; this stays the same, and the socket knows it already. A call
+    /// that hangs ends by that hair before its time.
+    fn wait_within(self) -> Duration {
+        self.timeout.saturating_sub((self.timeout / 100).min(WAIT_MARGIN))
+    }
 }
 
 /// A complete 2xx answer.
@@ -105,6 +112,8 @@ impl Transport {
             .proxy(proxy)
             .timeout_global(Some(limits.timeout))
             .timeout_connect(Some(limits.connect_within()))
+            .timeout_per_read(Some(limits.wait_within()))
+            .timeout_per_write(Some(limits.wait_within()))
             // Answers are a few hundred bytes; ours is to read them as they are.
             .accept_encoding("")
             .max_response_header_size(MAX_HEAD)
@@ -177,8 +186,14 @@ impl Transport {
             if limits.timeout == self.limits.timeout && limits.connect_timeout == self.limits.connect_timeout {
                 return self.agent.run(request);
             }
-            let request = self.agent.configure_request(request).timeout_global(Some(limits.timeout));
-            self.agent.run(request.timeout_connect(Some(limits.connect_within())).build())
+            let request = self
+                .agent
+                .configure_request(request)
+                .timeout_global(Some(limits.timeout))
+                .timeout_connect(Some(limits.connect_within()))
+                .timeout_per_read(Some(limits.wait_within()))
+                .timeout_per_write(Some(limits.wait_within()));
+            self.agent.run(request.build())
         };
         let (result, handed_over) = match call.body {
             Some(body) => {
@@ -436,6 +451,10 @@ fn transport_error(
     redactor: &Redactor<'_>,
 ) -> Error {
     let (kind, message) = match &error {
+        // Of the whole, less a hair.
+        ureq::Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => {
+            (TransportKind::TimedOut, format!("timed out ({})", Timeout::Global))
+        }
         ureq::Error::Timeout(phase) => (TransportKind::TimedOut, format!("timed out ({phase})")),
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
             (TransportKind::TimedOut, format!("timed out ({error})"))
@@ -546,6 +565,9 @@ const BUFFER: usize = MAX_HEAD + 8 * 1024;
 
 /// Bytes of a body of unknown length to begin with.
 const USUAL_BODY: u64 = 512;
+
+/// By how much a single read or write ends before the whole call, at most: longer than a warm call takes to come to it.
+const WAIT_MARGIN: Duration = Duration::from_millis(10);
 
 /// By how much connecting ends before the whole call, at most.
 const CONNECT_MARGIN: Duration = Duration::from_millis(50);
