@@ -5,6 +5,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::allocations;
@@ -13,6 +14,7 @@ use crate::measure::median;
 
 /// Calls one after the other, to be watched by a tool. Prints the peak of memory in KiB.
 pub fn calls(who: Who, what: What, count: u32, base: &str) {
+    stay_on_one_processor();
     let caller = caller(who, base);
     (0..count).for_each(|_| caller.call(what));
     println!("{}", peak_memory());
@@ -20,6 +22,7 @@ pub fn calls(who: Who, what: What, count: u32, base: &str) {
 
 /// Calls for a quarter of a second, after a few to warm up. Prints nanoseconds a call.
 pub fn pace(who: Who, base: &str) {
+    stay_on_one_processor();
     let caller = caller(who, base);
     (0..5).for_each(|_| caller.call(What::New));
     let began = Instant::now();
@@ -46,8 +49,11 @@ pub fn allocations(who: Who, what: What, base: &str) {
 /// of them alike. Prints, for each in turn, the medians of nanoseconds a call by the clock and of processor time, and of
 /// their ratios to bare ureq's in the same turn, which say more on a busy machine than the ratios of the medians.
 pub fn slices(what: What, threads: u32, base: &str) {
-    const SLICES: usize = 200;
+    const SLICES: usize = 400;
     const CALLS: u32 = 50;
+    if threads == 1 {
+        stay_on_one_processor();
+    }
     // A socket is nothing to share.
     let contestants = Who::ALL.into_iter().filter(|who| threads == 1 || *who != Who::Raw);
     let mut contestants: Vec<_> = contestants.map(|who| (who, caller(who, base), Vec::new(), Vec::new())).collect();
@@ -96,6 +102,16 @@ pub fn bursts(who: Who, bursts: u32, threads: u32, base: &str) {
             });
         }
     });
+}
+
+/// Ties this process to the first processor that it may use. A call wakes the responder and waits for it: on two
+/// processors, what that costs depends on which of them sleeps how deep, and says nothing about the one who calls.
+pub fn stay_on_one_processor() {
+    let allowed = sched_getaffinity(None).expect("the processors of this process");
+    let first = (0..CpuSet::MAX_CPU).find(|cpu| allowed.is_set(*cpu)).expect("a processor");
+    let mut one = CpuSet::new();
+    one.set(first);
+    sched_setaffinity(None, &one).expect("one of them");
 }
 
 /// Nanoseconds of processor time of this process, threads that have ended included.

@@ -37,7 +37,11 @@ fn main() {
             footprint::table();
         }
         // What follows is what this program starts itself as.
-        ["responder"] => responder::serve(),
+        ["responder", "on-one-processor"] => {
+            child::stay_on_one_processor();
+            responder::serve();
+        }
+        ["responder", "on-all-processors"] => responder::serve(),
         ["child", "calls", who, what, count, base] => {
             child::calls(Who::named(who), What::named(what), number(count), base);
         }

@@ -20,9 +20,10 @@ pub struct Responder {
 }
 
 impl Responder {
-    pub fn start() -> Self {
+    /// `place` is on-one-processor or on-all-processors.
+    pub fn start(place: &str) -> Self {
         let mut child = Command::new(env::current_exe().expect("this program"))
-            .arg("responder")
+            .args(["responder", place])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -18,15 +18,16 @@ pub fn machine() {
 }
 
 pub fn calls() {
-    let responder = Responder::start();
+    let responder = Responder::start("on-one-processor");
     let base = responder.base();
     println!();
     println!("| measure | SDK | bare ureq, with limits | bare ureq | raw socket | SDK ÷ bare | budget |");
     println!("|---|--:|--:|--:|--:|--:|---|");
     exact(&base);
     timed(&base);
-    threads(&responder);
     slow_names(&responder);
+    drop(responder);
+    threads(&Responder::start("on-all-processors"));
     println!();
 }
 
@@ -181,9 +182,10 @@ fn row_with(measure: &str, values: [Option<f64>; 4], ratios: [Option<f64>; 4], s
         Budget::AtLeast(least) => format!("≥ {least:.2}×: {}", met(ratio >= least)),
         Budget::Absolute(most) => format!("≤ {most}: {}", met(value <= most)),
     };
-    println!(
+    let row = format!(
         "| {measure} | {sdk} | {limited} ({limited_ratio}) | {bare} | {raw} ({raw_ratio}) | {sdk_ratio} | {budget} |"
     );
+    println!("{}", row.replace("– (–)", "–"));
 }
 
 fn thousands(value: f64) -> String {
