@@ -35,12 +35,7 @@ fn cut_at_every_byte_of_an_exchange_on_a_used_connection() {
 
 #[test]
 fn cut_at_every_byte_of_a_tls_exchange() {
-    // A handshake costs some milliseconds in a debug build: what differs in nothing that TLS could see is cut here and
-    // there.
-    let cuts = Operation::ALL.into_iter().flat_map(|operation| {
-        let every = if is_one_of_a_kind(operation) { 1 } else { 7 };
-        every_cut(operation, Answers::Sized, Link::Tls).into_iter().step_by(every)
-    });
+    let cuts = Operation::ALL.into_iter().flat_map(|operation| every_cut(operation, Answers::Sized, Link::Tls));
     let others = [Answers::UntilClose, Answers::TooMany].into_iter();
     let others = others.flat_map(|kind| every_cut(Operation::Resend, kind, Link::Tls).into_iter().step_by(3));
     cut_all(Link::Tls, cuts.chain(others).collect());
