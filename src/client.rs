@@ -21,9 +21,10 @@ use crate::web_url::WebUrl;
 /// # One call, one text message
 ///
 /// A call is repeated only where the service certainly did not act on it: while no connection could be made, and after a
-/// 429. (A status read acts on nothing, and is repeated after every passing failure.) Whatever may have been acted on is reported instead, and [`Error::may_have_sent`] says so. What remains: a
-/// connection that the server drops in the very instant in which it is used again fails a call that can't be repeated.
-/// Connections are therefore kept for a few idle seconds only ([`pool_idle_timeout`](ClientBuilder::pool_idle_timeout)).
+/// 429. (A status read acts on nothing, and is repeated after every passing failure.) Whatever may have been acted on is
+/// reported instead, and [`Error::may_have_sent`] says so. What remains: a connection that the server drops in the very
+/// instant in which it is used again fails a call that can't be repeated. Connections are therefore kept for a few idle
+/// seconds only ([`pool_idle_timeout`](ClientBuilder::pool_idle_timeout)).
 ///
 /// # In asynchronous programs
 ///
