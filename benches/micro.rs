@@ -8,12 +8,12 @@
 //! responder on another thread, with answers short and long, and the difference between two of them is decoding. For the
 //! SDK beside ureq see `compare/`.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::thread;
+#[path = "../tests/support/responder.rs"]
+mod responder;
 
 use contiguity::{Client, Error, Language, NewOtp, OtpId, PhoneNumber, VerifyReverseOtp};
 use divan::{AllocProfiler, Bencher, black_box};
+use responder::respond;
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -121,8 +121,6 @@ mod call {
 
 /// A client of a responder on a thread of its own, which answers everything with this, for one connection.
 fn client(status: &str, data: &str, kib: usize) -> Client {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
     let unknown = r#"{"field":"0123456789"},"#.repeat(kib * 1024 / 23);
     let body = format!(
         r#"{{"id":"req_1","timestamp":1785380854155,"api_version":"v2026.7.29","unknown":[{unknown}0],"data":{data}}}"#
@@ -130,21 +128,7 @@ fn client(status: &str, data: &str, kib: usize) -> Client {
     let length = body.len();
     let answer =
         format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}");
-    thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a connection");
-        let mut buffer = [0; 4096];
-        let mut filled = 0;
-        while let Ok(read @ 1..) = stream.read(&mut buffer[filled..]) {
-            filled += read;
-            // Head and body come one after the other.
-            let is_whole = buffer.starts_with(b"GET") || buffer[..filled].ends_with(b"}");
-            if is_whole {
-                if stream.write_all(answer.as_bytes()).is_err() {
-                    return;
-                }
-                filled = 0;
-            }
-        }
-    });
+    let port = respond("127.0.0.1:0", move |_| answer.clone().into_bytes());
+    let url = format!("http://127.0.0.1:{port}");
     Client::builder("contiguity_sk_test").base_url(url).build().expect("a client")
 }

@@ -8,7 +8,9 @@
 //!   Until then, hold ureq back: `cargo update ureq --precise 3.5.2`.
 //! - **It compiles and a test fails:** the message says which habit of ureq is gone.
 
-use std::io::{Read, Write};
+#[path = "support/responder.rs"]
+mod responder;
+
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +18,7 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use contiguity::{Client, NewOtp};
+use responder::respond;
 use ureq::Agent;
 use ureq::config::Config;
 use ureq::http::Uri;
@@ -140,23 +143,7 @@ fn name_of_this_machine() -> Option<(String, std::net::IpAddr)> {
 fn serve(address: impl ToSocketAddrs) -> u16 {
     const BODY: &str = r#"{"data":{"otp_id":"otp_1"}}"#;
 
-    let listener = TcpListener::bind(address).expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a connection");
-        let mut buffer = [0; 4096];
-        let mut filled = 0;
-        while let Ok(read @ 1..) = stream.read(&mut buffer[filled..]) {
-            filled += read;
-            let is_whole = buffer.starts_with(b"GET") || buffer[..filled].ends_with(b"}");
-            if is_whole {
-                let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{BODY}", BODY.len());
-                stream.write_all(answer.as_bytes()).expect("a connection");
-                filled = 0;
-            }
-        }
-    });
-    port
+    respond(address, |_| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{BODY}", BODY.len()).into_bytes())
 }
 
 const CALLS: usize = 20;

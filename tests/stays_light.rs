@@ -2,12 +2,12 @@
 //!
 //! Allocations are counted on the calling thread alone, and the same in every run; time is measured in `benches/`.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::thread;
+#[path = "support/responder.rs"]
+mod responder;
 
 use allocation_counter::{AllocationInfo, measure};
 use contiguity::{Client, Error, InitiateReverseOtp, NewOtp, OtpId, VerifyReverseOtp};
+use responder::respond;
 
 #[test]
 fn a_warm_call_allocates_little() {
@@ -92,37 +92,20 @@ fn counted<T>(work: impl FnOnce() -> T) -> (T, AllocationInfo) {
 
 /// A client of a service on a thread of its own, which answers whatever comes, and refuses the app "Refused".
 fn client() -> Client {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a connection");
-        // A client that calls one after the other has no more than one; its requests come in two pieces, head and body.
-        let mut buffer = [0; 4096];
-        let mut filled = 0;
-        while let Ok(read @ 1..) = stream.read(&mut buffer[filled..]) {
-            filled += read;
-            let request = String::from_utf8_lossy(&buffer[..filled]);
-            let is_whole = request.starts_with("GET") || request.ends_with('}');
-            if !is_whole {
-                continue;
-            }
-            let (status, data) = if request.contains("Refused") {
-                ("400 Bad Request", r#"{"error":"Bad Request","status":400}"#)
-            } else {
-                ("200 OK", r#"{"otp_id":"otp_1234567890","status":"pending"}"#)
-            };
-            let body = format!(
-                r#"{{"id":"req_0123456789abcdef","timestamp":1785380854155,"api_version":"v2026.7.29","data":{data}}}"#
-            );
-            let length = body.len();
-            let head =
-                format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
-            if stream.write_all((head + &body).as_bytes()).is_err() {
-                return;
-            }
-            filled = 0;
-        }
+    let port = respond("127.0.0.1:0", |request| {
+        let (status, data) = if String::from_utf8_lossy(request).contains("Refused") {
+            ("400 Bad Request", r#"{"error":"Bad Request","status":400}"#)
+        } else {
+            ("200 OK", r#"{"otp_id":"otp_1234567890","status":"pending"}"#)
+        };
+        let body = format!(
+            r#"{{"id":"req_0123456789abcdef","timestamp":1785380854155,"api_version":"v2026.7.29","data":{data}}}"#
+        );
+        let length = body.len();
+        let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
+        (head + &body).into_bytes()
     });
+    let url = format!("http://127.0.0.1:{port}");
     Client::builder("contiguity_sk_test").base_url(url).build().expect("a client")
 }
 
