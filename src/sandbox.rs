@@ -129,7 +129,7 @@ impl Sandbox {
     /// # Examples
     ///
     /// ```no_run
-    /// use contiguity::sandbox::Sandbox;
+    /// use contiguity::sandbox::Sandbox; // no_run: another program may have the port
     ///
     /// let sandbox = Sandbox::start_on(4010)?;
     /// assert_eq!(sandbox.url(), "http://127.0.0.1:4010");
