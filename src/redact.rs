@@ -63,17 +63,21 @@ impl<'a> Redactor<'a> {
         beginning
     }
 
-    fn without_secrets(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+    fn without_secrets<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut text = Cow::Borrowed(text);
         for needle in self.needles() {
             if text.contains(needle) {
-                text = text.replace(needle, MASK);
+                text = text.replace(needle, MASK).into();
             }
         }
-        for secret in self.private {
-            text = mask_spelled(&text, secret);
+        // The rest looks for digits, which most messages have none of.
+        if !text.bytes().any(|b| b.is_ascii_digit()) {
+            return text;
         }
-        mask_numbers(&text)
+        for secret in self.private {
+            text = mask_spelled(&text, secret).into();
+        }
+        mask_numbers(&text).into()
     }
 
     /// Longest forms first: a number with its `+`, then bare.
