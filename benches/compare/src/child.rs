@@ -49,7 +49,7 @@ pub fn allocations(who: Who, what: What, base: &str) {
 /// of them alike. Prints, for each in turn, the medians of nanoseconds a call by the clock and of processor time, and of
 /// their ratios to bare ureq's in the same turn, which say more on a busy machine than the ratios of the medians.
 pub fn slices(what: What, threads: u32, base: &str) {
-    const SLICES: usize = 400;
+    const SLICES: usize = 100;
     const CALLS: u32 = 50;
     if threads == 1 {
         stay_on_one_processor();

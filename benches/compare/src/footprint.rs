@@ -26,10 +26,15 @@ pub fn table() {
     };
     println!("| build (release, stripped) | crates | size, KiB | clean build, s | size ÷ bare | time ÷ bare |");
     println!("|---|--:|--:|--:|--:|--:|");
-    let yardstick = bare.measure();
-    yardstick.row(bare.name, &yardstick);
-    lean.measure().row(lean.name, &yardstick);
-    default.measure().row(default.name, &yardstick);
+    let programs = [bare, lean, default];
+    let mut footprints = programs.each_ref().map(Program::measure);
+    for (program, footprint) in programs.iter().zip(&mut footprints) {
+        // The first build of all reads every source from the disk for the others: each one's faster time counts.
+        footprint.seconds = footprint.seconds.min(program.measure().seconds);
+    }
+    for (program, footprint) in programs.iter().zip(&footprints) {
+        footprint.row(program.name, &footprints[0]);
+    }
     println!();
     println!("The default build's difference to the lean one is the feature `phonenumber`.");
 }
