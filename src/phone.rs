@@ -1,11 +1,14 @@
 //! Phone numbers in E.164.
 
 mod calling_codes;
+#[cfg(feature = "phonenumber")]
+mod plan;
 
 use std::fmt;
 use std::str;
 
 use crate::error::IssueKind;
+use crate::redact::is_invisible;
 use crate::validate::{Fault as FieldFault, text_value};
 
 /// A phone number in E.164: `+`, a country calling code, and the rest of the number, 15 digits at most.
@@ -62,14 +65,20 @@ impl PhoneNumber {
 
     /// Reads a number as people type it, and brings it to E.164: `(415) 555-2671` in region `US` is `+14155552671`.
     ///
-    /// `region` is a two-letter code of ISO 3166-1 in any case, such as `US`; it is used for numbers without a calling
-    /// code. The first call in a process loads the numbering plans of the world (some 80 ms of processor time and 6 to
-    /// 16 MiB in a release build), the following ones take microseconds.
+    /// `region` is a two-letter code of ISO 3166-1 in any case, such as `US`: where the person dials from. A number with a
+    /// calling code, after `+` or after what is dialled there for calls abroad (`011`), is that number from everywhere;
+    /// a 0 between, as in `+44 (0)20 7946 0958`, is left out. A number without one is the region's, and loses what is
+    /// dialled first within the country. Separators, marks of text direction and a label such as `tel:` are left out, and
+    /// full-width digits and those of other scripts are read; letters are refused.
+    ///
+    /// The rules and the plans are libphonenumber's; whether the number is in its plan says
+    /// [`is_valid_in_plan`](Self::is_valid_in_plan). The first call in a process loads the numbering plans of the world
+    /// (some 80 ms of processor time and 6 to 16 MiB in a release build), the following ones take microseconds.
     ///
     /// # Errors
     ///
-    /// [`InvalidPhoneNumber`] if the region is unknown, the text holds no phone number, it is longer than 250
-    /// characters, or it has an extension, which cannot receive a text.
+    /// [`InvalidPhoneNumber`] if the region is unknown, the text cannot be read as a number or has more than 250 characters, or
+    /// the number has an extension, which cannot receive a text, or is not E.164.
     ///
     /// # Examples
     ///
@@ -78,6 +87,9 @@ impl PhoneNumber {
     ///
     /// let number = PhoneNumber::from_user_input("(415) 555-2671", "US")?;
     /// assert_eq!(number.as_str(), "+14155552671");
+    ///
+    /// let number = PhoneNumber::from_user_input("+49 171 1234567", "US")?;
+    /// assert_eq!(number.as_str(), "+491711234567");
     /// # Ok::<(), contiguity::InvalidPhoneNumber>(())
     /// ```
     #[cfg(feature = "phonenumber")]
@@ -102,7 +114,7 @@ impl PhoneNumber {
     #[cfg(feature = "phonenumber")]
     #[must_use]
     pub fn is_valid_in_plan(&self) -> bool {
-        plan::is_valid(self.as_str())
+        plan::is_valid(self)
     }
 
     /// The country calling code: 1 for `+14155552671`, 44 for `+442079460958`.
@@ -211,7 +223,7 @@ enum Fault {
     Region,
     #[cfg(feature = "phonenumber")]
     #[error(
-        "holds no phone number of that region; give it as it is dialled there, or with + and the country calling code"
+        "cannot be read; give its digits alone, as they are dialled in that region or with + and the country calling code"
     )]
     NoNumber,
     #[cfg(feature = "phonenumber")]
@@ -264,10 +276,16 @@ fn without_separators(text: &str) -> Option<PhoneNumber> {
     if text.len() > LONGEST {
         return None;
     }
-    let is_separator =
-        |c: char| c.is_whitespace() || matches!(c, '(' | ')' | '-' | '.' | '/' | '\u{2010}'..='\u{2015}');
     let bare: String = text.chars().filter(|&c| !is_separator(c)).collect();
     if bare.len() == text.len() { None } else { check(&bare).ok() }
+}
+
+/// What people and their address books put between digits, full-width forms and marks of text direction included.
+fn is_separator(c: char) -> bool {
+    c.is_whitespace()
+        || is_invisible(c)
+        || matches!(c, '(' | ')' | '[' | ']' | '-' | '.' | '/' | '~' | '\u{ad}' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+        || matches!(c, '\u{30fc}' | '\u{ff08}' | '\u{ff09}' | '\u{ff0d}'..='\u{ff0f}' | '\u{ff3b}' | '\u{ff3d}')
 }
 
 /// ITU-T E.164 §6.2.1: an international number has at most 15 digits.
@@ -275,37 +293,6 @@ const MAX_DIGITS: usize = 15;
 
 /// Two digits after the calling code are the least that some plan uses.
 const MIN_NATIONAL_DIGITS: usize = 2;
-
-/// The only place that asks the phonenumber crate, whose metadata is loaded on first use.
-#[cfg(feature = "phonenumber")]
-mod plan {
-    use phonenumber::Mode;
-    use phonenumber::country;
-
-    use super::{Fault, PhoneNumber, check};
-
-    pub(super) fn from_user_input(text: &str, region: &str) -> Result<PhoneNumber, Fault> {
-        let region: country::Id = region.trim().to_ascii_uppercase().parse().map_err(|_| Fault::Region)?;
-        if text.trim().is_empty() {
-            return Err(Fault::Empty);
-        }
-        if text.chars().count() > MAX_CHARACTERS {
-            return Err(Fault::NoNumber);
-        }
-        let number = phonenumber::parse(Some(region), text).map_err(|_| Fault::NoNumber)?;
-        if number.extension().is_some() {
-            return Err(Fault::Extension);
-        }
-        check(&number.format().mode(Mode::E164).to_string())
-    }
-
-    pub(super) fn is_valid(number: &str) -> bool {
-        phonenumber::parse(None, number).is_ok_and(|number| number.is_valid())
-    }
-
-    /// libphonenumber's own bound on what it tries to read (`MAX_INPUT_STRING_LENGTH_`).
-    const MAX_CHARACTERS: usize = 250;
-}
 
 #[cfg(all(test, feature = "phonenumber"))]
 mod tests {

@@ -141,10 +141,13 @@ fn mask_numbers(text: &str) -> String {
     masked
 }
 
-/// Control characters, and those that turn the direction of text around or hide in it.
 fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    c.is_control() || is_invisible(c)
+}
+
+/// Characters that turn the direction of text around or hide in it.
+pub(crate) fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// A plain search: haystacks are some twenty bytes, where the standard library's set-up would cost more than the search.

@@ -101,6 +101,41 @@ mod numbers {
         });
     }
 
+    /// A number of a plan, as it is typed with its calling code anywhere, and as it is dialled within its country.
+    #[test]
+    fn a_number_of_a_plan_is_read_as_itself() {
+        let numbers: Vec<_> =
+            DATABASE.iter().flat_map(|plan| examples(plan).map(move |number| (plan, number))).collect();
+        let regions: Vec<_> = DATABASE.iter().map(phonenumber::Metadata::id).filter(|id| id.len() == 2).collect();
+        assert!(numbers.len() > 500 && regions.len() > 200, "{} of {}", numbers.len(), regions.len());
+        for_all((select(numbers), vec(0..10_u8, 2), select(regions)), |((plan, mut national), last, region)| {
+            // The last digits are anybody's.
+            national.truncate(national.len() - last.len());
+            national.extend(last.iter().map(u8::to_string));
+            let number = format!("+{}{national}", plan.country_code());
+            let Ok(number) = PhoneNumber::parse(&number) else { return Ok(()) };
+            prop_assume!(number.is_valid_in_plan());
+            let read = |text: &str, region| PhoneNumber::from_user_input(text, region);
+            prop_assert_eq!(read(number.as_str(), region), Ok(number), "in {}", region);
+            let typed = format!("\u{202a}+{} ({}) {}", plan.country_code(), &national[..2], &national[2..]);
+            prop_assert_eq!(read(&typed, region), Ok(number), "{:?} in {}", typed, region);
+            // Within the country, where nothing but the prefix is dialled first: no carrier.
+            let prefix = plan.national_prefix().unwrap_or_default();
+            let is_plain = plan.national_prefix_for_parsing().is_none_or(|pattern| pattern.as_str() == prefix);
+            if plan.id().len() == 2 && is_plain {
+                let dialled = format!("{prefix}{national}");
+                prop_assert_eq!(read(&dialled, plan.id()), Ok(number), "{} in {}", dialled, plan.id());
+            }
+            Ok(())
+        });
+    }
+
+    fn examples(plan: &phonenumber::Metadata) -> impl Iterator<Item = String> {
+        let kinds = plan.descriptors();
+        let kinds = [kinds.fixed_line(), kinds.mobile(), kinds.toll_free(), kinds.voip(), kinds.personal_number()];
+        kinds.into_iter().flatten().filter_map(phonenumber::metadata::Descriptor::example).map(String::from)
+    }
+
     /// The rule in other words: an assigned calling code of one to three digits, two more at least, 15 in all at most.
     fn is_e164(text: &str) -> bool {
         let Some(digits) = text.strip_prefix('+') else { return false };
@@ -147,8 +182,12 @@ mod numbers {
     }
 
     const SEPARATORS: &[char] = &[
-        ' ', '\t', '\u{a0}', '\u{202f}', '(', ')', '-', '.', '/', '\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}',
-        '\u{2014}', '\u{2015}',
+        ' ', '\t', '\u{a0}', '\u{202f}', '\u{3000}', '(', ')', '[', ']', '-', '.', '/', '~', '\u{ad}', '\u{2010}',
+        '\u{2011}', '\u{2012}', '\u{2013}', '\u{2014}', '\u{2015}', '\u{2212}', '\u{30fc}', '\u{ff08}', '\u{ff09}',
+        '\u{ff0d}', '\u{ff0e}', '\u{ff0f}', '\u{ff3b}', '\u{ff3d}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}',
+        '\u{200f}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}', '\u{2060}', '\u{2061}', '\u{2062}',
+        '\u{2063}', '\u{2064}', '\u{2065}', '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}', '\u{206a}', '\u{206b}',
+        '\u{206c}', '\u{206d}', '\u{206e}', '\u{206f}', '\u{feff}',
     ];
 }
 

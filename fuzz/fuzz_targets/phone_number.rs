@@ -17,6 +17,9 @@ fuzz_target!(|input: &[u8]| {
             assert!(is_e164(text), "{text:?} was taken");
             assert_eq!(number.as_str(), text);
             check(&number);
+            // With its calling code it is that number, wherever it is typed.
+            let typed = PhoneNumber::from_user_input(text, region);
+            assert!(typed.is_err() || typed == Ok(number) || !number.is_valid_in_plan(), "{text:?} is {typed:?}");
         }
         Err(error) => {
             assert!(!is_e164(text), "{text:?} was refused: {error}");
