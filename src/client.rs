@@ -309,6 +309,8 @@ impl ClientBuilder {
 
     fn build_with_url_from(self, url_name: &str) -> Result<Client, Error> {
         let Self { key, base_url, limits, user_agent_suffix, pool_idle_timeout, allow_insecure_http, .. } = self;
+        // Lost on the way, as HTTP has it: what the service is told, and may repeat, is the key without them.
+        let key = key.trim_matches([' ', '\t']);
         if key.trim().is_empty() {
             return Err(Error::config("the API key is blank; give the key from your Contiguity console"));
         }
@@ -323,7 +325,7 @@ impl ClientBuilder {
         }
         let transport = Transport::new(Settings {
             base_url,
-            key: &key,
+            key,
             user_agent,
             pool_idle_timeout,
             limits,
@@ -331,7 +333,7 @@ impl ClientBuilder {
             root_certificates: self.root_certificates,
             proxy: self.proxy,
         })?;
-        Ok(Client { shared: Arc::new(Shared { transport, key }), limits })
+        Ok(Client { shared: Arc::new(Shared { transport, key: key.to_owned() }), limits })
     }
 }
 
@@ -412,6 +414,11 @@ impl Reply<'_> {
             Ok(data) => read(data, envelope.metadata(&self.redactor)).map_err(|fault| self.unreadable(&fault)),
             Err(error) => Err(self.unreadable(&format!("its `data` is not as documented: {error}"))),
         }
+    }
+
+    /// What makes a text of the answer fit to be shown.
+    pub(crate) fn redactor(&self) -> &Redactor<'_> {
+        &self.redactor
     }
 
     #[cold]

@@ -93,8 +93,9 @@
 //! # Secrets
 //!
 //! The API key, the code of a call and whole phone numbers appear in no `Debug`, no error text and no log record of this
-//! crate, and are scrubbed from what a server sends back (of other calls' numbers, those that are written with `+` and
-//! without separators). (A reverse factor and the service's own number are not secret.)
+//! crate. They are scrubbed from what a server sends back, however their digits are grouped, and the call's own number
+//! without its calling code too; of other calls' numbers, those that are written with `+` and without separators. (A
+//! reverse factor and the service's own number are not secret.)
 //! Log records go through the [`log`] facade with the target `contiguity`, at debug level: method, path template, status,
 //! attempt, duration, request id.
 //!

@@ -138,6 +138,11 @@ impl PhoneNumber {
         str::from_utf8(&self.text[..usize::from(self.length)]).unwrap_or_default()
     }
 
+    /// The digits after the calling code.
+    pub(crate) fn national(&self) -> &str {
+        &self.as_str()[1 + self.calling_code().1..]
+    }
+
     fn calling_code(&self) -> (u16, usize) {
         calling_codes::find(self.digits()).unwrap_or_default()
     }
@@ -150,10 +155,9 @@ impl PhoneNumber {
 /// Masked: the calling code, and the last four digits only where at least four more stay hidden.
 impl fmt::Debug for PhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (code, code_length) = self.calling_code();
-        let national = &self.as_str()[1 + code_length..];
+        let national = self.national();
         let shown = if national.len() >= 8 { &national[national.len() - 4..] } else { "" };
-        write!(f, "PhoneNumber(+{code}•••••{shown})")
+        write!(f, "PhoneNumber(+{}•••••{shown})", self.country_code())
     }
 }
 
@@ -281,7 +285,7 @@ fn without_separators(text: &str) -> Option<PhoneNumber> {
 }
 
 /// What people and their address books put between digits, full-width forms and marks of text direction included.
-fn is_separator(c: char) -> bool {
+pub(crate) fn is_separator(c: char) -> bool {
     c.is_whitespace()
         || is_invisible(c)
         || matches!(c, '(' | ')' | '[' | ']' | '-' | '.' | '/' | '~' | '\u{ad}' | '\u{2010}'..='\u{2015}' | '\u{2212}')

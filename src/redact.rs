@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::phone::PhoneNumber;
+use crate::phone::{PhoneNumber, is_separator};
 
 /// The secrets of one call: the key, and what the operation names besides (a number, a code).
 #[derive(Clone, Copy)]
@@ -18,21 +18,22 @@ impl<'a> Redactor<'a> {
 
     /// One line of `text` without secrets and control characters, cut after [`LONGEST`] characters.
     pub(crate) fn line(&self, text: &str) -> String {
-        // Secrets go before the cut, so that no half of one is left at the end.
-        let clean = self.without_secrets(self.beginning(text));
-        let mut line = String::with_capacity(clean.len().min(LONGEST));
-        let words = clean.split(|c: char| c.is_whitespace() || is_unprintable(c)).filter(|word| !word.is_empty());
-        for (index, word) in words.enumerate() {
-            if index > 0 {
+        let text = self.beginning(text);
+        // A key may have blanks of its own.
+        let text = self.without_needles(&text);
+        let mut line = String::with_capacity(text.len());
+        for word in text.split(|c: char| c.is_whitespace() || is_unprintable(c)).filter(|word| !word.is_empty()) {
+            if !line.is_empty() {
                 line.push(' ');
             }
             line.push_str(word);
-            if let Some((end, _)) = line.char_indices().nth(LONGEST) {
-                line.truncate(end);
-                line.push('…');
-                break;
-            }
         }
+        // Secrets go once blanks are alike, for digits may be grouped by any, and before the cut, so that no half of one is
+        // left at the end.
+        if let Cow::Owned(clean) = self.without_secrets(&line) {
+            line = clean;
+        }
+        cut(&mut line);
         line
     }
 
@@ -49,42 +50,107 @@ impl<'a> Redactor<'a> {
         if is_plain { text.into_owned() } else { self.line(&text) }
     }
 
-    /// As much of the text as is looked at, without the half of a secret that may stand at its end.
-    fn beginning<'t>(&self, text: &'t str) -> &'t str {
-        let mut beginning = prefix(text, BYTES_READ);
-        if beginning.len() < text.len() {
+    /// A word that this version does not know. What cannot be shown leaves its mark, so that no word becomes another one.
+    pub(crate) fn word(&self, text: &str) -> String {
+        let mut word: String = self.without_secrets(text).into_owned();
+        if word.contains(is_unprintable) {
+            word = word.replace(is_unprintable, "\u{fffd}");
+        }
+        cut(&mut word);
+        word
+    }
+
+    /// As much of the text as is looked at, without JSON's escapes, and without the half of a secret that may stand at its
+    /// end.
+    fn beginning<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let read = prefix(text, BYTES_READ);
+        let mut beginning = Cow::Borrowed(read);
+        // A text in a text is escaped twice.
+        while let Some(plain) = unescaped(&beginning) {
+            beginning = plain.into();
+        }
+        if read.len() < text.len() {
             for needle in self.needles() {
                 let mut halves = (1..needle.len()).rev().filter_map(|end| needle.get(..end));
                 if let Some(rest) = halves.find_map(|half| beginning.strip_suffix(half)) {
-                    beginning = rest;
+                    beginning = rest.to_owned().into();
                 }
             }
         }
         beginning
     }
 
-    fn without_secrets<'t>(&self, text: &'t str) -> Cow<'t, str> {
+    fn without_needles<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut text = Cow::Borrowed(text);
         for needle in self.needles() {
             if text.contains(needle) {
                 text = text.replace(needle, MASK).into();
             }
         }
+        text
+    }
+
+    fn without_secrets<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut text = self.without_needles(text);
         // The rest looks for digits, which most messages have none of.
         if !text.bytes().any(|b| b.is_ascii_digit()) {
             return text;
         }
-        for secret in self.private {
-            text = mask_spelled(&text, secret).into();
+        for &secret in self.private {
+            for form in [Some(secret), national(secret)].into_iter().flatten() {
+                text = mask_spelled(&text, form).into();
+            }
         }
         mask_numbers(&text).into()
     }
 
-    /// Longest forms first: a number with its `+`, then bare.
+    /// Longest forms first: a number with its `+`, without, and without its calling code.
     fn needles(&self) -> impl Iterator<Item = &'a str> {
-        let bare = self.private.iter().filter_map(|secret| secret.strip_prefix('+'));
-        std::iter::once(self.key).chain(self.private.iter().copied()).chain(bare).filter(|needle| !needle.is_empty())
+        let forms = |secret: &'a str| [Some(secret), secret.strip_prefix('+'), national(secret)];
+        let private = self.private.iter().copied().flat_map(forms).flatten();
+        std::iter::once(self.key).chain(private).filter(|needle| !needle.is_empty())
     }
+}
+
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('…');
+    }
+}
+
+/// A number as its own country writes it, unless that is too short to tell it from others.
+fn national(secret: &str) -> Option<&str> {
+    let digits = secret.strip_prefix('+')?;
+    let number = PhoneNumber::parse(secret).ok()?;
+    Some(&digits[digits.len() - number.national().len()..]).filter(|national| national.len() >= SHORTEST_NATIONAL)
+}
+
+/// The text without JSON's escapes, if it has any. One that breaks off at the end goes.
+fn unescaped(text: &str) -> Option<String> {
+    let mut plain = String::new();
+    let mut rest = text;
+    let mut is_changed = false;
+    while let Some((before, escape)) = rest.split_once('\\') {
+        plain.push_str(before);
+        let (c, length) = match escape.as_bytes() {
+            [c @ (b'"' | b'\\' | b'/'), ..] => (char::from(*c), 1),
+            [b'b' | b'f' | b'n' | b'r' | b't', ..] => (' ', 1),
+            [b'u', hex @ ..] if hex.len() >= 4 && hex[..4].iter().all(u8::is_ascii_hexdigit) => {
+                let code = u32::from_str_radix(&escape[1..5], 16).ok().and_then(char::from_u32);
+                (code.unwrap_or(char::REPLACEMENT_CHARACTER), 5)
+            }
+            [] => return Some(plain),
+            [b'u', hex @ ..] if hex.iter().all(u8::is_ascii_hexdigit) => return Some(plain),
+            // None of JSON's.
+            _ => ('\\', 0),
+        };
+        plain.push(c);
+        rest = &escape[length..];
+        is_changed |= length > 0;
+    }
+    plain.push_str(rest);
+    is_changed.then_some(plain)
 }
 
 /// Masks the digits of a secret however they are grouped: `1 (415) 555-2671`, `123-456`.
@@ -95,7 +161,7 @@ fn mask_spelled(text: &str, secret: &str) -> String {
     while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
         let (before, from) = rest.split_at(start);
         masked.push_str(before);
-        let (shown, after) = match spelled(from.as_bytes(), &digits) {
+        let (shown, after) = match spelled(from, &digits) {
             Some(length) => (MASK, &from[length..]),
             None => from.split_at(1),
         };
@@ -107,16 +173,16 @@ fn mask_spelled(text: &str, secret: &str) -> String {
 }
 
 /// How much of the beginning of `text` spells these digits, with what people put between them.
-fn spelled(text: &[u8], digits: &[u8]) -> Option<usize> {
-    let mut wanted = digits.iter();
+fn spelled(text: &str, digits: &[u8]) -> Option<usize> {
+    let mut wanted = digits.iter().copied().map(char::from);
     let mut next = wanted.next()?;
-    for (index, byte) in text.iter().enumerate() {
-        if byte == next {
+    for (index, c) in text.char_indices() {
+        if c == next {
             match wanted.next() {
                 Some(digit) => next = digit,
                 None => return Some(index + 1),
             }
-        } else if !matches!(byte, b' ' | b'(' | b')' | b'-' | b'.' | b'/') {
+        } else if !is_separator(c) {
             return None;
         }
     }
@@ -168,6 +234,9 @@ const LONGEST_NUMBER: usize = 16;
 
 const MASK: &str = "•••••";
 
+/// Fewer digits could be anything: a time, an amount, a part of an id.
+const SHORTEST_NATIONAL: usize = 7;
+
 /// In characters: enough to recognise a gateway's page or read a sentence, short enough for one line of a log.
 const LONGEST: usize = 200;
 
@@ -198,9 +267,54 @@ mod tests {
             ("1-415-555-2671", "•••••"),
             ("123-456 or 1 2 3 4 5 6 or 123x456", "••••• or ••••• or 123x456"),
             ("112 3456", "1•••••"),
+            (
+                "123\t456 123\u{a0}456 123\u{2009}456 123\u{200b}456 123\x00456 123\u{2011}456",
+                "••••• ••••• ••••• ••••• ••••• •••••",
+            ),
+            ("1\n415\r\n555 2671", "•••••"),
+            ("4155552671, (415) 555-2671, 0415/5552671", "•••••, (•••••, 0•••••"),
+            ("555-2671", "555-2671"),
             ("123 45", "123 45"),
         ] {
             assert_eq!(REDACTOR.line(text), line);
+        }
+    }
+
+    #[test]
+    fn a_short_national_number_is_left_to_its_calling_code() {
+        let redactor = Redactor { key: "", private: &["+682123456", "+6821234567"] };
+        assert_eq!(redactor.line("123456 +682 123456 1234567"), "123456 +••••• •••••");
+    }
+
+    #[test]
+    fn escapes_hide_nothing() {
+        let redactor = Redactor { key: r#"a/b"c\d"#, ..REDACTOR };
+        for (text, line) in [
+            (r#"{"key":"a\/b\"c\\d"}"#, r#"{"key":"•••••"}"#),
+            (r#""{\"key\":\"a\\\/b\\\"c\\\\d\"}""#, r#""{"key":"•••••"}""#),
+            (r"\u002B1415\u00355\u00352671 123\n456 123\u00a0456", "••••• ••••• •••••"),
+            (r"C:\dir \ud83d \u12x4 \x", "C:\\dir \u{fffd} \\u12x4 \\x"),
+            (r"an end\", "an end"),
+            (r"an end\u00", "an end"),
+        ] {
+            assert_eq!(redactor.line(text), line, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_with_blanks_goes_with_them() {
+        let redactor = Redactor { key: "sk  a\tb", private: &[] };
+        assert_eq!(redactor.line("not sk  a\tb, not sk a b"), "not •••••, not sk a b");
+    }
+
+    #[test]
+    fn an_escape_at_the_end_of_what_is_read_leaves_no_half() {
+        let redactor = Redactor { key: "sk/secret", private: &[] };
+        for escape in [r"sk\/secret", r"sk\u002fsecret", r"\u0073k/secret"] {
+            for blanks in 4080..4100 {
+                let line = redactor.line(&format!("{}{escape} and more", " ".repeat(blanks)));
+                assert!(!line.contains("sk") || line.is_empty(), "{blanks} blanks: {line}");
+            }
         }
     }
 
@@ -217,9 +331,25 @@ mod tests {
     }
 
     #[test]
+    fn no_word_becomes_another() {
+        for (text, word) in [
+            ("paused by you", "paused by you"),
+            (" verified", " verified"),
+            ("verified\n", "verified\u{fffd}"),
+            ("veri\u{200b}fied", "veri\u{fffd}fied"),
+            (r"\u0076erified", r"\u0076erified"),
+            ("sk_secret\u{1b}[31m of +14155552671, 123\n456", "•••••\u{fffd}[31m of •••••, •••••"),
+        ] {
+            assert_eq!(REDACTOR.word(text), word);
+        }
+        assert_eq!(REDACTOR.word(&"é".repeat(5000)), format!("{}…", "é".repeat(200)));
+    }
+
+    #[test]
     fn plain_values_stay_and_others_are_cleaned() {
         assert_eq!(REDACTOR.value("req_12ab".into()), "req_12ab");
         assert_eq!(REDACTOR.value("req_123456".into()), "req_•••••");
+        assert_eq!(REDACTOR.value("req_4155552671".into()), "req_•••••");
         assert_eq!(REDACTOR.value("req_+442079460958".into()), "req_•••••");
         assert_eq!(REDACTOR.value("a\nb".into()), "a b");
     }

@@ -11,6 +11,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::redact::Redactor;
+
 pub use self::cancel::{CancelReverseOtp, Cancellation};
 pub use self::initiate::{InitiateReverseOtp, Instructions, ReverseSession};
 pub use self::verify::{ReverseStatus, VerifyReverseOtp};
@@ -33,6 +35,14 @@ macro_rules! wire_value {
                 match text {
                     $($text => Self::$variant,)+
                     other => Self::Other($other(other.into())),
+                }
+            }
+
+            /// The same from an answer, where an unknown one may say anything and will be shown.
+            pub(crate) fn from_answer(text: &str, redactor: &Redactor<'_>) -> Self {
+                match Self::from_wire(text) {
+                    Self::Other(_) => Self::Other($other(redactor.word(text).into())),
+                    known => known,
                 }
             }
         }
@@ -75,7 +85,7 @@ macro_rules! wire_value {
         pub struct $other(Box<str>);
 
         impl $other {
-            /// The text as the service said it.
+            /// The text as the service said it; of an answer's, without secrets and control characters.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0

@@ -107,6 +107,68 @@ fn a_secret_at_the_end_of_what_is_read() {
     search_logs();
 }
 
+/// Blanks around a key are lost on the way, so that the service never saw them.
+#[test]
+fn a_key_with_blanks_around_it() {
+    for key in [format!("{KEY} "), format!(" {KEY}"), format!("\t{KEY}\t ")] {
+        let message = format!(r#"{{"data":{{"error":"{KEY} is revoked"}}}}"#);
+        let server = Server::answering(answer(401, "", message));
+        let client = Client::builder(key).base_url(server.url()).retries(0).build().expect("a client");
+        let error = Operation::New.call(&client).expect_err("401");
+        search_error("a refused key", &error);
+        assert!(error.to_string().contains("is revoked"), "{error}");
+        let requests = server.requests();
+        assert!(requests[0].head.contains(&format!("Token {KEY}\r\n")), "{}", requests[0].head);
+    }
+}
+
+/// What a person would still read: digits in groups of any kind, a number without its calling code, escapes.
+#[test]
+fn other_spellings_of_a_secret() {
+    for (operation, spelling) in [
+        (Operation::Verify, "804 315"),
+        (Operation::Verify, "804\u{a0}315"),
+        (Operation::Verify, "804\n315"),
+        (Operation::Verify, "80431\\u0035"),
+        (Operation::New, "6505550142"),
+        (Operation::New, "(650) 555\t0142"),
+        (Operation::New, "1\u{2009}650\u{200b}555\u{2011}0142"),
+        (Operation::Initiate, "(650) 555-0142"),
+    ] {
+        let message = serde_json::to_string(&format!("not {spelling}, please")).expect("text");
+        let answers =
+            [(400, format!(r#"{{"data":{{"error":{message}}}}}"#)), (200, message), (500, spelling.to_owned())];
+        for (status, body) in answers {
+            let server = Server::answering(answer(status, "", body));
+            let client = server.client().retries(0).build().expect("a client");
+            let error = operation.call(&client).expect_err("no good answer");
+            let text = shown(&error).replace("\\u0035", "5");
+            search_digits(&format!("{status} with {spelling:?}"), &text);
+            let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+            assert!(!digits.contains(&NUMBER[2..]), "{status} with {spelling:?}: {text}");
+            assert!(text.contains("•••••"), "{status} with {spelling:?}: {text}");
+        }
+    }
+}
+
+/// A status that nobody knows is kept, and fit to be shown.
+#[test]
+fn a_status_that_holds_secrets() {
+    for operation in [Operation::Status, Operation::Cancel] {
+        let status = format!("{KEY}\u{1b}[31m\n2026 INFO let {NUMBER} in");
+        let data = serde_json::json!({ "otp_id": "r_otp_1", "status": status }).to_string();
+        let server = Server::answering(answer(200, "", envelope(&data)));
+        let client = server.client().build().expect("a client");
+        search("an unknown status", &operation.call(&client).expect("an answer"));
+        if let Ok(check) = VerifyReverseOtp::otp_id("r_otp_1").send(&client) {
+            assert!(check.status.as_str().ends_with("INFO let ••••• in"), "{}", check.status);
+            let not_verified = check.proof().expect_err("nobody knows this status").to_string();
+            search("a refusal", &not_verified);
+            assert!(!not_verified.contains(char::is_control), "{not_verified:?}");
+        }
+    }
+}
+
 #[test]
 fn requests_that_are_not_sent() {
     listen();

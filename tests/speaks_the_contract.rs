@@ -154,6 +154,15 @@ fn reverse_verify() {
         assert_eq!(answer.proof().is_ok(), status == "verified");
         server.saw_nothing_but("GET", "/otp/reverse/verify/r_otp_1");
     }
+    // Nearly is not verified, and does not become it where the status is stored.
+    for nearly in ["Verified", " verified", "verified\n", "verified\u{200b}", "veri\0fied"] {
+        let server = Server::answering(&success(&json!({"status": nearly})));
+        let answer = VerifyReverseOtp::otp_id("r_otp_1").send(&server.client()).unwrap();
+        assert!(!answer.is_verified() && matches!(answer.status, Status::Other(_)), "{nearly:?}");
+        let stored = serde_json::to_string(&answer.status).unwrap();
+        assert_eq!(serde_json::from_str::<Status>(&stored).unwrap(), answer.status, "{nearly:?}");
+        assert!(answer.proof().is_err(), "{nearly:?}");
+    }
 }
 
 #[test]

@@ -33,9 +33,7 @@ pub(super) fn from_user_input(text: &str, region: &str) -> Result<PhoneNumber, F
 }
 
 pub(super) fn is_valid(number: &PhoneNumber) -> bool {
-    let (code, length) = number.calling_code();
-    let national = &number.as_str()[1 + length..];
-    plans(code).iter().any(|plan| is_assigned(plan, national))
+    plans(number.country_code()).iter().any(|plan| is_assigned(plan, number.national()))
 }
 
 /// A number that begins with its calling code. It is another country's perhaps, so that a prefix is left out only where

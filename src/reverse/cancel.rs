@@ -56,7 +56,7 @@ impl CancelReverseOtp {
             let status = data.status.and_then(envelope::text).ok_or("it does not say the session's `status`")?;
             Ok(Cancellation {
                 otp_id: data.otp_id.and_then(envelope::read).unwrap_or_else(|| otp_id.clone()),
-                status: Status::from_wire(&status),
+                status: Status::from_answer(&status, reply.redactor()),
                 metadata,
             })
         })

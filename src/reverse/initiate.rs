@@ -11,6 +11,7 @@ use crate::error::{Error, IssueKind};
 use crate::language::Language;
 use crate::otp::OtpId;
 use crate::phone::PhoneNumber;
+use crate::redact::Redactor;
 use crate::retry::Effect;
 use crate::reverse::Service;
 use crate::reverse::wait::{self, Wait};
@@ -110,7 +111,7 @@ impl InitiateReverseOtp {
         };
         let private = [number.as_str()];
         let reply = client.call(Request::new(&OPERATION).body(&fields).hiding(&private))?;
-        reply.read(|data, metadata| session(data, &fields, metadata))
+        reply.read(|data, metadata| session(data, &fields, metadata, reply.redactor()))
     }
 }
 
@@ -258,7 +259,12 @@ struct Ui {
 }
 
 /// The session, of the answer where it says so, else of the request: an older server says less.
-fn session(data: Data<'_>, asked: &Fields<'_>, metadata: Metadata) -> Result<ReverseSession, String> {
+fn session(
+    data: Data<'_>,
+    asked: &Fields<'_>,
+    metadata: Metadata,
+    redactor: &Redactor<'_>,
+) -> Result<ReverseSession, String> {
     let text = |raw: Option<&RawValue>| raw.and_then(envelope::text).map(String::from);
     let number = data.number.and_then(envelope::read).unwrap_or(*asked.number);
     Ok(ReverseSession {
@@ -271,7 +277,7 @@ fn session(data: Data<'_>, asked: &Fields<'_>, metadata: Metadata) -> Result<Rev
         to: text(data.to)
             .or_else(|| asked.to.map(PhoneNumber::to_string))
             .ok_or("it does not say which number to text `to`")?,
-        service: text(data.service).map(|service| Service::from_wire(&service)),
+        service: data.service.and_then(envelope::text).map(|service| Service::from_answer(&service, redactor)),
         expires_at: data.expires_at.and_then(envelope::time),
         ui: data.ui.and_then(envelope::read).map(|Ui { text, qr_code }| Instructions { text, qr_code }),
         success_url: text(data.success_url),

@@ -9,6 +9,7 @@ use crate::client::{Client, Request};
 use crate::envelope::{self, Metadata};
 use crate::error::Error;
 use crate::otp::OtpId;
+use crate::redact::Redactor;
 use crate::retry::Effect;
 use crate::reverse::{Status, Wait};
 use crate::transport::Operation;
@@ -61,7 +62,7 @@ impl VerifyReverseOtp {
             return Err(faults.into_error());
         };
         let reply = client.call(Request::new(&OPERATION).otp_id(otp_id.as_str()))?;
-        reply.read(|data, metadata| reverse_status(data, &otp_id, metadata))
+        reply.read(|data, metadata| reverse_status(data, &otp_id, metadata, reply.redactor()))
     }
 
     /// Waits until the person has texted, or time is up: the same as [`ReverseSession::wait`](crate::ReverseSession::wait), from an id that was stored.
@@ -148,11 +149,16 @@ struct Data<'a> {
     expires_at: Option<&'a RawValue>,
 }
 
-fn reverse_status(data: Data<'_>, asked: &OtpId, metadata: Metadata) -> Result<ReverseStatus, String> {
+fn reverse_status(
+    data: Data<'_>,
+    asked: &OtpId,
+    metadata: Metadata,
+    redactor: &Redactor<'_>,
+) -> Result<ReverseStatus, String> {
     // The guide reads `verified`, the published API says `status`; where both stand, the published one counts, even if it
-    // cannot be read.
+    // cannot be read. Null does not stand.
     let status = match (data.status, data.verified.and_then(envelope::read)) {
-        (Some(status), _) => Status::from_wire(&envelope::text(status).ok_or("its `status` is not text")?),
+        (Some(status), _) => Status::from_answer(&envelope::text(status).ok_or("its `status` is not text")?, redactor),
         (None, Some(true)) => Status::Verified,
         (None, Some(false)) => Status::Pending,
         (None, None) => return Err("it has neither a `status` nor a `verified`".to_owned()),
