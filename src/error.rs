@@ -162,7 +162,10 @@ impl Outcome {
         match (self.may_have_acted(), self.effect) {
             (false, _) => "the service did not act on this call",
             (true, Effect::Acts) => "the service may have acted on this call",
-            (true, Effect::Reads) => "this call only reads and may be made again",
+            (true, Effect::Reads) if self.failure.may_be_repeated(self.effect) => {
+                "this call only reads and may be made again"
+            }
+            (true, Effect::Reads) => "this call only reads",
         }
     }
 }

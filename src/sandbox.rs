@@ -367,8 +367,8 @@ pub struct Clock<'a> {
 
 impl reverse::Clock for Clock<'_> {
     fn now(&self) -> Instant {
-        let ahead = self.sandbox.server.shared.with(|state, _| state.ahead());
-        self.began.checked_add(ahead).unwrap_or(self.began)
+        let advanced = self.sandbox.server.shared.with(|state, _| state.advanced());
+        self.began.checked_add(advanced).unwrap_or(self.began)
     }
 
     fn sleep(&self, duration: Duration) -> ControlFlow<()> {
@@ -481,7 +481,7 @@ impl Phone<'_> {
 /// assert!(sms.text.ends_with(&sms.code));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Sms {
     /// The number that it went to.
@@ -496,6 +496,20 @@ pub struct Sms {
     pub language: Language,
     /// When it was sent, by the service's clock.
     pub at: SystemTime,
+}
+
+/// The code is not shown, as everywhere: [`text`](Self::text) and [`code`](Self::code) say it.
+impl fmt::Debug for Sms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { to, text, code, otp_id, language, at } = self;
+        f.debug_struct("Sms")
+            .field("to", to)
+            .field("text", &text.replace(&**code, "•••••"))
+            .field("otp_id", otp_id)
+            .field("language", language)
+            .field("at", at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One attempt to deliver a webhook. Read with [`Sandbox::webhooks`], where an example stands.

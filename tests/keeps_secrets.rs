@@ -7,6 +7,7 @@ use std::error::Error as StdError;
 
 use std::sync::{Mutex, Once, PoisonError};
 
+use contiguity::sandbox::Sandbox;
 use contiguity::{
     CancelReverseOtp, Client, Error, InitiateReverseOtp, NewOtp, PhoneNumber, ResendOtp, VerifyOtp, VerifyReverseOtp,
 };
@@ -218,6 +219,17 @@ fn builders_and_settings() {
         if let Err(error) = builder.build() {
             search_error("a refused proxy", &error);
         }
+    }
+}
+
+#[test]
+fn the_inbox_of_the_sandbox() {
+    let sandbox = Sandbox::start().unwrap();
+    NewOtp::to(NUMBER).language("en").name("MyApp").send(&sandbox.client()).unwrap();
+    let sms = sandbox.phone(NUMBER).last_message().unwrap();
+    for shown in [format!("{sms:?}"), format!("{sms:#?}")] {
+        assert!(shown.contains("Your MyApp code is •••••") && !shown.contains(&sms.code), "{shown}");
+        assert!(!shown.contains(NUMBER), "{shown}");
     }
 }
 

@@ -91,6 +91,7 @@ fn fails(operation: Operation, client: ClientBuilder, expected: Told) -> Error {
     assert!(took < PATIENCE / 2, "{operation:?} took {took:?}: {error}");
     let in_words = if error.may_have_sent() { "did not act" } else { "may have acted" };
     assert!(!error.to_string().contains(in_words), "{error}");
+    assert!(error.is_retryable() || !error.to_string().contains("again"), "{error}");
     error
 }
 

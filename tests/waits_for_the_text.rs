@@ -56,6 +56,27 @@ fn timed_out_and_cancelled() {
 }
 
 #[test]
+fn the_clock_to_wait_by_never_goes_back_and_never_stops() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = sandbox.client();
+    let clock = sandbox.clock();
+    let mut last = clock.now();
+    for step in [Duration::from_secs(60), Duration::MAX, Duration::from_secs(2), Duration::MAX] {
+        assert_eq!(clock.sleep(step), ControlFlow::Continue(()));
+        assert!(clock.now() > last, "after {step:?}");
+        last = clock.now();
+    }
+    sandbox.reset();
+    assert_eq!(clock.now(), last);
+
+    // The service's time stands still there, and a wait for a text that never comes ends all the same.
+    sandbox.advance(Duration::MAX);
+    let session = InitiateReverseOtp::number(PHONE).send(&client).unwrap();
+    let outcome = session.wait(&client).clock(&sandbox.clock()).run().unwrap();
+    assert_eq!(outcome, Outcome::TimedOut { cancelled: true });
+}
+
+#[test]
 fn timed_out_without_cancelling() {
     let world = World::new();
     let wait = world.session.wait(&world.client).cancel_on_timeout(false).timeout(Duration::from_secs(30));

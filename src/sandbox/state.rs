@@ -12,6 +12,8 @@ use crate::{Language, OtpId, PhoneNumber};
 pub(super) struct State {
     /// By how much the service's clock is ahead of the real one.
     ahead: Duration,
+    /// By how much it was ever moved. Goes on over a reset, so that who waits by it never sees it go back.
+    advanced: Duration,
     codes: Shelf<Code>,
     sessions: Shelf<Session>,
     inbox: Newest<Sms>,
@@ -36,13 +38,16 @@ impl State {
         real.max(UNIX_EPOCH).checked_add(self.ahead).map_or(latest, |time| time.min(latest))
     }
 
-    /// By how much the service's clock is ahead of the real one.
-    pub(super) fn ahead(&self) -> Duration {
-        self.ahead
+    /// By how much the service's clock was ever moved, resets or not.
+    pub(super) fn advanced(&self) -> Duration {
+        self.advanced
     }
 
     pub(super) fn advance(&mut self, by: Duration) {
+        // As far as times can be written. Who waits by the clock goes on from there.
+        let by = by.min(LATEST);
         self.ahead = self.ahead.saturating_add(by);
+        self.advanced = self.advanced.saturating_add(by);
     }
 
     pub(super) fn fail_next(&mut self, fault: Fault) {
@@ -58,7 +63,12 @@ impl State {
     }
 
     pub(super) fn reset(&mut self) {
-        *self = Self { last_attempt: self.last_attempt, resets: self.resets + 1, ..Self::default() };
+        *self = Self {
+            advanced: self.advanced,
+            last_attempt: self.last_attempt,
+            resets: self.resets + 1,
+            ..Self::default()
+        };
     }
 }
 
