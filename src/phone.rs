@@ -77,8 +77,8 @@ impl PhoneNumber {
     ///
     /// # Errors
     ///
-    /// [`InvalidPhoneNumber`] if the region is unknown, the text cannot be read as a number or has more than 250 characters, or
-    /// the number has an extension, which cannot receive a text, or is not E.164.
+    /// [`InvalidPhoneNumber`] if the region is unknown, the text cannot be read as a number or has more than 250
+    /// characters, or the number has an extension, which cannot receive a text, or is not E.164.
     ///
     /// # Examples
     ///

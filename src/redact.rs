@@ -19,8 +19,6 @@ impl<'a> Redactor<'a> {
     /// One line of `text` without secrets and control characters, cut after [`LONGEST`] characters.
     pub(crate) fn line(&self, text: &str) -> String {
         let text = self.beginning(text);
-        // A key may have blanks of its own.
-        let text = self.without_needles(&text);
         let mut line = String::with_capacity(text.len());
         for word in text.split(|c: char| c.is_whitespace() || is_unprintable(c)).filter(|word| !word.is_empty()) {
             if !line.is_empty() {
@@ -60,14 +58,14 @@ impl<'a> Redactor<'a> {
         word
     }
 
-    /// As much of the text as is looked at, without JSON's escapes, and without the half of a secret that may stand at its
-    /// end.
+    /// As much of the text as is looked at, without JSON's escapes, without secrets as they stand there, and without the
+    /// half of one that may stand at its end.
     fn beginning<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let read = prefix(text, BYTES_READ);
-        let mut beginning = Cow::Borrowed(read);
-        // A text in a text is escaped twice.
+        // Each time, for a text in a text is escaped twice, and a key may hold what looks like an escape, or blanks.
+        let mut beginning = self.without_needles(read);
         while let Some(plain) = unescaped(&beginning) {
-            beginning = plain.into();
+            beginning = self.without_needles(&plain).into_owned().into();
         }
         if read.len() < text.len() {
             for needle in self.needles() {
@@ -288,6 +286,8 @@ mod tests {
 
     #[test]
     fn escapes_hide_nothing() {
+        let raw = Redactor { key: r"a\nb", private: &[] }.line(r#"a\nb, "a\\nb""#);
+        assert_eq!(raw, r#"•••••, "•••••""#);
         let redactor = Redactor { key: r#"a/b"c\d"#, ..REDACTOR };
         for (text, line) in [
             (r#"{"key":"a\/b\"c\\d"}"#, r#"{"key":"•••••"}"#),

@@ -175,9 +175,9 @@ fn digit(c: char) -> Option<char> {
     char::from_digit(value, 10)
 }
 
-/// ASCII, Arabic-Indic and its extension, N'Ko, nine scripts of India, Thai, Lao, and full-width: those that
-/// libphonenumber knows, each ten in a row.
-const ZEROS: [char; 15] = ['0', '٠', '۰', '߀', '०', '০', '੦', '૦', '୦', '௦', '౦', '೦', '๐', '໐', '０'];
+/// ASCII; Arabic-Indic and its extension; N'Ko; nine scripts of India; Thai, Lao, Burmese, Khmer; full-width. Each ten in a
+/// row.
+const ZEROS: [char; 18] = ['0', '٠', '۰', '߀', '०', '০', '੦', '૦', '୦', '௦', '౦', '೦', '൦', '๐', '໐', '၀', '០', '０'];
 
 /// libphonenumber's own bound on what it tries to read (`MAX_INPUT_STRING_LENGTH_`).
 const MAX_CHARACTERS: usize = 250;
@@ -263,6 +263,7 @@ mod tests {
             "\u{202a}+1\u{a0}(415)\u{2011}555\u{ad}\u{2212}2671\u{202c}",
             "\u{ff0b}１（４１５）５５５－２６７１",
             "٤١٥ ٥٥٥ ٢٦٧١",
+            "+၁ ៤១៥ ൫൫൫ ২৬৭১",
             "++1 415 555 2671",
         ] {
             assert_eq!(read(text, "US").as_deref(), Ok("+14155552671"), "{text}");
