@@ -1,6 +1,6 @@
 //! Phone numbers in E.164.
 
-mod calling_codes;
+pub(crate) mod calling_codes;
 #[cfg(feature = "phonenumber")]
 mod plan;
 

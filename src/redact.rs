@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::phone::{PhoneNumber, is_separator};
+use crate::phone::{PhoneNumber, calling_codes, is_separator};
 
 /// The secrets of one call: the key, and what the operation names besides (a number, a code).
 #[derive(Clone, Copy)]
@@ -26,10 +26,11 @@ impl<'a> Redactor<'a> {
             }
             line.push_str(word);
         }
-        // Secrets go once blanks are alike, for digits may be grouped by any, and before the cut, so that no half of one is
-        // left at the end.
-        if let Cow::Owned(clean) = self.without_secrets(&line) {
-            line = clean;
+        // Once more, for control characters between digits are blanks now. The cut comes last, and leaves no half of a secret.
+        if line != *text {
+            if let Cow::Owned(clean) = self.without_secrets(&line) {
+                line = clean;
+            }
         }
         cut(&mut line);
         line
@@ -44,7 +45,8 @@ impl<'a> Redactor<'a> {
     pub(crate) fn value(&self, text: Cow<'_, str>) -> String {
         let is_plain = text.len() <= LONGEST
             && text.bytes().all(|b| b.is_ascii_graphic() && b != b'+')
-            && !self.needles().any(|needle| contains(&text, needle));
+            && !contains(&text, self.key)
+            && !self.private.iter().any(|secret| contains(&text, shortest(secret)));
         if is_plain { text.into_owned() } else { self.line(&text) }
     }
 
@@ -63,9 +65,9 @@ impl<'a> Redactor<'a> {
     fn beginning<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let read = prefix(text, BYTES_READ);
         // Each time, for a text in a text is escaped twice, and a key may hold what looks like an escape, or blanks.
-        let mut beginning = self.without_needles(read);
+        let mut beginning = self.without_secrets(read);
         while let Some(plain) = unescaped(&beginning) {
-            beginning = self.without_needles(&plain).into_owned().into();
+            beginning = self.without_secrets(&plain).into_owned().into();
         }
         if read.len() < text.len() {
             for needle in self.needles() {
@@ -78,36 +80,40 @@ impl<'a> Redactor<'a> {
         beginning
     }
 
-    fn without_needles<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut text = Cow::Borrowed(text);
-        for needle in self.needles() {
-            if text.contains(needle) {
-                text = text.replace(needle, MASK).into();
-            }
-        }
-        text
-    }
-
     fn without_secrets<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut text = self.without_needles(text);
-        // The rest looks for digits, which most messages have none of.
-        if !text.bytes().any(|b| b.is_ascii_digit()) {
-            return text;
+        let mut clean = Cow::Borrowed(text);
+        if !self.key.is_empty() && text.contains(self.key) {
+            clean = text.replace(self.key, MASK).into();
         }
-        for &secret in self.private {
-            for form in [Some(secret), national(secret)].into_iter().flatten() {
-                text = mask_spelled(&text, form).into();
+        // The rest looks for digits, which most messages have too few of.
+        let digits = count_digits(text);
+        for secret in self.private.iter().filter(|secret| count_digits(shortest(secret)) <= digits) {
+            for form in forms(secret) {
+                clean = mask_spelled(&clean.replace(form, MASK), form).into();
             }
         }
-        mask_numbers(&text).into()
+        if digits > 0 && clean.contains('+') {
+            clean = mask_numbers(&clean).into();
+        }
+        clean
     }
 
-    /// Longest forms first: a number with its `+`, without, and without its calling code.
     fn needles(&self) -> impl Iterator<Item = &'a str> {
-        let forms = |secret: &'a str| [Some(secret), secret.strip_prefix('+'), national(secret)];
-        let private = self.private.iter().copied().flat_map(forms).flatten();
-        std::iter::once(self.key).chain(private).filter(|needle| !needle.is_empty())
+        std::iter::once(self.key).chain(self.private.iter().flat_map(|secret| forms(secret)))
     }
+}
+
+/// What a secret is written as, the longest first: a number with its `+`, without, and without its calling code.
+fn forms(secret: &str) -> impl Iterator<Item = &str> {
+    [Some(secret), secret.strip_prefix('+'), national(secret)].into_iter().flatten()
+}
+
+fn shortest(secret: &str) -> &str {
+    national(secret).or(secret.strip_prefix('+')).unwrap_or(secret)
+}
+
+fn count_digits(text: &str) -> usize {
+    text.bytes().filter(u8::is_ascii_digit).count()
 }
 
 fn cut(text: &mut String) {
@@ -119,9 +125,9 @@ fn cut(text: &mut String) {
 
 /// A number as its own country writes it, unless that is too short to tell it from others.
 fn national(secret: &str) -> Option<&str> {
-    let digits = secret.strip_prefix('+')?;
-    let number = PhoneNumber::parse(secret).ok()?;
-    Some(&digits[digits.len() - number.national().len()..]).filter(|national| national.len() >= SHORTEST_NATIONAL)
+    let digits = secret.strip_prefix('+').filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+    let (_, code_length) = calling_codes::find(digits.as_bytes())?;
+    Some(&digits[code_length..]).filter(|national| national.len() >= SHORTEST_NATIONAL)
 }
 
 /// The text without JSON's escapes, if it has any. One that breaks off at the end goes.

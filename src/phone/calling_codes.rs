@@ -4,7 +4,7 @@
 //! §6.2.1): no code begins with another, so the first that fits is the only one.
 
 /// The calling code that `digits` begin with, and how many digits it has.
-pub(super) fn find(digits: &[u8]) -> Option<(u16, usize)> {
+pub(crate) fn find(digits: &[u8]) -> Option<(u16, usize)> {
     // No calling code begins with 0, and 01 is not 1.
     if digits.first() == Some(&b'0') {
         return None;
