@@ -153,8 +153,11 @@ fn unescaped(text: &str) -> Option<String> {
         rest = &escape[length..];
         is_changed |= length > 0;
     }
+    if !is_changed {
+        return None;
+    }
     plain.push_str(rest);
-    is_changed.then_some(plain)
+    Some(plain)
 }
 
 /// Masks the digits of a secret however they are grouped: `1 (415) 555-2671`, `123-456`.
