@@ -116,7 +116,8 @@ impl NotVerified {
     fn reason(&self) -> String {
         match &self.status {
             None => "the code is wrong, used or expired".to_owned(),
-            Some(status) => format!("the session is {status}"),
+            // The service may say any text of any length.
+            Some(status) => format!("the session is {status:.200}"),
         }
     }
 }

@@ -154,6 +154,13 @@ fn reverse_verify() {
         assert_eq!(answer.proof().is_ok(), status == "verified");
         server.saw_nothing_but("GET", "/otp/reverse/verify/r_otp_1");
     }
+    // A long one is kept whole, and makes no long message.
+    let long = "paused ".repeat(1000);
+    let server = Server::answering(&success(&json!({"status": long})));
+    let answer = VerifyReverseOtp::otp_id("r_otp_1").send(&server.client()).unwrap();
+    assert_eq!(answer.status.as_str(), long);
+    assert!(answer.proof().unwrap_err().to_string().len() < 300);
+
     // Nearly is not verified, and does not become it where the status is stored.
     for nearly in ["Verified", " verified", "verified\n", "verified\u{200b}", "veri\0fied"] {
         let server = Server::answering(&success(&json!({"status": nearly})));

@@ -145,7 +145,7 @@ fn initiate(answer: &Answer<'_>, tree: Option<&Value>) {
     assert_eq!(data["otp_id"], session.otp_id.as_str());
     assert_eq!(data["factor"].as_str().unwrap_or("1234"), session.factor);
     assert_eq!(data["to"].as_str().unwrap_or("+16465550123"), session.to);
-    assert_eq!(data["service"].as_str(), session.service.as_ref().map(AsRef::as_ref));
+    is_kept(data["service"].as_str(), session.service.as_ref().map(AsRef::as_ref));
     assert_eq!(data["success_url"].as_str(), session.success_url.as_deref());
     let number = data["number"].as_str().and_then(|number| PhoneNumber::parse(number).ok());
     assert_eq!(session.number, number.unwrap_or(PhoneNumber::parse(NUMBER).unwrap()));
@@ -184,7 +184,7 @@ fn status_read(answer: &Answer<'_>, tree: Option<&Value>) {
 fn cancel(answer: &Answer<'_>, tree: Option<&Value>) {
     let result = CancelReverseOtp::otp_id("r_otp_1").send(&CLIENT);
     let (Some(cancellation), Some(tree)) = (answer.check(true, result), tree) else { return };
-    assert_eq!(tree["data"]["status"], cancellation.status.as_str());
+    is_kept(tree["data"]["status"].as_str(), Some(cancellation.status.as_str()));
     metadata(&cancellation.metadata, tree);
 }
 
@@ -226,4 +226,18 @@ fn shows_no_secret(shown: &str) {
     for secret in [KEY, NUMBER] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
+}
+
+/// A word is kept as it was said, unless it holds what is not to be shown: and then it is no other word.
+fn is_kept(said: Option<&str>, kept: Option<&str>) {
+    assert_eq!(said.is_some(), kept.is_some());
+    let (Some(said), Some(kept)) = (said, kept) else { return };
+    if said.bytes().all(|b| b == b' ' || b.is_ascii_graphic() && b != b'+' && !b.is_ascii_digit())
+        && !said.contains(KEY)
+    {
+        assert_eq!(said, kept);
+    }
+    let known = ["pending", "verified", "cancelled", "expired", "sms", "imessage"];
+    assert_eq!(known.contains(&said), known.contains(&kept), "{said:?} became {kept:?}");
+    assert!(!kept.contains(char::is_control), "control characters in {kept:?}");
 }
