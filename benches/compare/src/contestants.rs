@@ -1,87 +1,40 @@
-//! The same calls, made four ways.
+//! The same calls, made by the SDK, by ureq and over a raw socket.
 
-use std::io::{Read, Write};
+use std::cell::RefCell;
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use contiguity::{Client, Error, NewOtp, VerifyReverseOtp};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use ureq::Agent;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-/// Who makes the calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
-    /// This crate, every safety on.
-    Sdk,
-    /// Bare ureq with the limits that a careful user sets.
-    Limited,
-    /// Bare ureq as it comes: no time limits, no bounds. The yardstick.
-    Bare,
-    /// A socket, and no more HTTP than these answers need. The floor.
-    Raw,
+use crate::responder::read_message;
+
+/// Makes calls and decodes the responses. Panics if a response is not the expected one.
+pub trait Contestant {
+    fn call(&self, call: &str);
 }
 
-/// What is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    /// `POST /otp/new`, answered 200.
-    New,
-    /// `GET /otp/reverse/verify/{otp_id}`, answered 200.
-    Status,
-    /// `POST /otp/new`, answered 400.
-    Refused,
-    /// `POST /otp/new` with a number that is none. Only the SDK knows that before the call.
-    Invalid,
-}
-
-/// Makes one call and reads its answer into typed values. Panics unless the answer is the expected one.
-pub trait Caller: Send + Sync {
-    fn call(&self, what: What);
-}
-
-pub fn caller(who: Who, base: &str) -> Box<dyn Caller> {
-    match who {
-        Who::Sdk => Box::new(Client::builder(KEY).base_url(base).allow_insecure_http().build().expect("a client")),
-        Who::Limited => {
-            let config = Agent::config_builder()
-                .http_status_as_error(false)
-                .max_redirects(0)
-                .timeout_global(Some(Duration::from_secs(30)))
-                .timeout_connect(Some(Duration::from_secs(5)))
-                .max_response_header_size(64 * 1024)
-                .max_idle_age(Duration::from_secs(3))
-                .max_idle_connections_per_host(8);
-            Box::new(Bare { agent: config.build().into(), base: base.to_owned(), most: Some(1024 * 1024) })
-        }
-        Who::Bare => {
-            let config = Agent::config_builder().http_status_as_error(false);
-            Box::new(Bare { agent: config.build().into(), base: base.to_owned(), most: None })
-        }
-        Who::Raw => Box::new(Raw::connect(base)),
-    }
-}
-
-impl Caller for Client {
-    fn call(&self, what: What) {
-        match what {
-            What::New => {
-                let sent = NewOtp::to(NUMBER).language("en").name(NAME).send(self).expect("an answer");
-                assert_eq!(sent.otp_id.as_str(), OTP_ID);
-            }
-            What::Status => {
-                let status = VerifyReverseOtp::otp_id(SESSION_ID).send(self).expect("an answer");
+impl Contestant for Client {
+    fn call(&self, call: &str) {
+        let new = |name| NewOtp::to(NUMBER).language("en").name(name).send(self);
+        match call {
+            "new" => assert_eq!(new(NAME).expect("a response").otp_id.as_str(), OTP_ID),
+            "status read" => {
+                let status = VerifyReverseOtp::otp_id(SESSION_ID).send(self).expect("a response");
                 assert_eq!(status.status.as_str(), "pending");
             }
-            What::Refused => {
-                let error = NewOtp::to(NUMBER).language("en").name(REFUSED).send(self).expect_err("a refusal");
-                let Error::Api(error) = error else { panic!("{error:?}") };
+            "400" => {
+                let Err(Error::Api(error)) = new(REFUSED) else { panic!("not refused") };
                 assert_eq!(error.message(), REASON);
             }
-            What::Invalid => {
-                let error = NewOtp::to("415 555").language("en").name(NAME).send(self).expect_err("a refusal");
-                assert!(matches!(error, Error::Validation(_)));
-            }
+            _ => panic!("unknown call {call}"),
         }
     }
 }
@@ -94,8 +47,8 @@ struct Fields<'a> {
 }
 
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "read as the SDK reads it, for whoever wants it")]
-struct Answer<T> {
+#[expect(dead_code, reason = "the SDK decodes all of it")]
+struct Response<T> {
     id: String,
     timestamp: u64,
     api_version: String,
@@ -108,7 +61,7 @@ struct Sent {
 }
 
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "read as the SDK reads it, for whoever wants it")]
+#[expect(dead_code, reason = "the SDK decodes all of it")]
 struct Session {
     otp_id: String,
     status: String,
@@ -116,173 +69,130 @@ struct Session {
 }
 
 #[derive(Deserialize)]
-#[expect(dead_code, reason = "read as the SDK reads it, for whoever wants it")]
+#[expect(dead_code, reason = "the SDK decodes all of it")]
 struct Refusal {
     error: String,
     status: u16,
 }
 
-/// What a program without the SDK has, once for the whole program.
-struct Bare {
-    agent: Agent,
-    base: String,
-    /// Bytes of an answer that are read at most.
-    most: Option<u64>,
+/// What a program without the SDK writes itself.
+trait Http {
+    /// Sends a POST with this name, or a GET without one. Checks the status, decodes the body.
+    fn exchange<T: DeserializeOwned>(&self, name: Option<&str>, status: u16) -> T;
 }
 
-impl Bare {
-    fn post<T: DeserializeOwned>(&self, name: &str, status: u16) -> T {
-        let mut response = self
-            .agent
-            .post(format!("{}/otp/new", self.base))
-            .header("Authorization", format!("Token {KEY}"))
-            .send_json(Fields { to: NUMBER, language: "en", name })
-            .expect("an answer");
-        assert_eq!(response.status(), status);
-        self.read(response.body_mut())
-    }
-
-    fn read<T: DeserializeOwned>(&self, body: &mut ureq::Body) -> T {
-        let answer: Result<Answer<T>, _> = match self.most {
-            Some(most) => body.with_config().limit(most).read_json(),
-            None => body.read_json(),
-        };
-        answer.expect("JSON").data
-    }
-}
-
-impl Caller for Bare {
-    fn call(&self, what: What) {
-        match what {
-            What::New => assert_eq!(self.post::<Sent>(NAME, 200).otp_id, OTP_ID),
-            What::Status => {
-                let mut response = self
-                    .agent
-                    .get(format!("{}/otp/reverse/verify/{SESSION_ID}", self.base))
-                    .header("Authorization", format!("Token {KEY}"))
-                    .call()
-                    .expect("an answer");
-                assert_eq!(response.status(), 200);
-                assert_eq!(self.read::<Session>(response.body_mut()).status, "pending");
-            }
-            What::Refused => assert_eq!(self.post::<Refusal>(REFUSED, 400).error, REASON),
-            What::Invalid => unimplemented!("bare ureq sends whatever it is given"),
+impl<H: Http> Contestant for H {
+    fn call(&self, call: &str) {
+        match call {
+            "new" => assert_eq!(self.exchange::<Sent>(Some(NAME), 200).otp_id, OTP_ID),
+            "status read" => assert_eq!(self.exchange::<Session>(None, 200).status, "pending"),
+            "400" => assert_eq!(self.exchange::<Refusal>(Some(REFUSED), 400).error, REASON),
+            _ => panic!("unknown call {call}"),
         }
     }
 }
 
-struct Raw {
-    stream: TcpStream,
-    host: String,
+/// Bare ureq.
+pub struct Ureq {
+    agent: ureq::Agent,
+    url: String,
 }
+
+impl Ureq {
+    /// With ureq's default settings, or with the limits that a careful user sets.
+    pub fn new(url: &str, pem: &str, is_limited: bool) -> Self {
+        let root = Certificate::from_pem(pem.as_bytes()).expect("a certificate");
+        let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[root])).build();
+        let mut config = ureq::Agent::config_builder().http_status_as_error(false).tls_config(tls);
+        if is_limited {
+            let (timeout, connect) = (Some(Duration::from_secs(30)), Some(Duration::from_secs(5)));
+            config = config.timeout_global(timeout).timeout_connect(connect).max_redirects(0);
+            config = config.max_response_header_size(64 * 1024).max_idle_age(Duration::from_secs(3));
+        }
+        Self { agent: config.build().into(), url: url.to_owned() }
+    }
+}
+
+impl Http for Ureq {
+    fn exchange<T: DeserializeOwned>(&self, name: Option<&str>, status: u16) -> T {
+        let key = format!("Token {KEY}");
+        let response = if let Some(name) = name {
+            let request = self.agent.post(format!("{}/otp/new", self.url)).header("Authorization", key);
+            request.send_json(Fields { to: NUMBER, language: "en", name })
+        } else {
+            self.agent.get(format!("{}{STATUS_PATH}", self.url)).header("Authorization", key).call()
+        };
+        let mut response = response.expect("a response");
+        assert_eq!(response.status(), status);
+        response.body_mut().read_json::<Response<T>>().expect("JSON").data
+    }
+}
+
+/// A socket, and no more HTTP than these responses need.
+pub struct Raw {
+    authority: String,
+    tls: Option<Arc<ClientConfig>>,
+    /// The open connection, unless the responder has closed it.
+    connection: RefCell<Option<Box<dyn Stream>>>,
+}
+
+trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
 
 impl Raw {
-    fn connect(base: &str) -> Self {
-        let host = base.trim_start_matches("http://").to_owned();
-        let stream = TcpStream::connect(&host).expect("the responder");
-        stream.set_nodelay(true).expect("a socket option");
-        Self { stream, host }
+    pub fn new(url: &str, pem: &str) -> Self {
+        let (scheme, authority) = url.split_once("://").expect("a URL");
+        let tls = (scheme == "https").then(|| {
+            let mut roots = RootCertStore::empty();
+            roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).expect("PEM")).expect("a certificate");
+            Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+        });
+        Self { authority: authority.to_owned(), tls, connection: RefCell::new(None) }
     }
 
-    fn exchange<T: DeserializeOwned>(&self, request: &[u8], status: &[u8]) -> T {
-        let mut stream = &self.stream;
-        stream.write_all(request).expect("a connection");
-        let mut buffer = [0; 4096];
-        let mut filled = 0;
-        loop {
-            let read = stream.read(&mut buffer[filled..]).expect("a connection");
-            assert_ne!(read, 0, "the responder hung up");
-            filled += read;
-            let Some(head) = buffer[..filled].windows(4).position(|end| end == b"\r\n\r\n") else { continue };
-            let body = &buffer[head + 4..filled];
-            let length = content_length(&buffer[..head]);
-            if body.len() == length {
-                assert!(buffer[..head].starts_with(status));
-                let answer: Answer<T> = serde_json::from_slice(body).expect("JSON");
-                return answer.data;
-            }
-        }
+    fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        let stream = TcpStream::connect(&self.authority)?;
+        stream.set_nodelay(true)?;
+        let Some(tls) = &self.tls else { return Ok(Box::new(stream)) };
+        let name = ServerName::from(stream.peer_addr()?.ip());
+        let connection = ClientConnection::new(Arc::clone(tls), name).map_err(io::Error::other)?;
+        Ok(Box::new(StreamOwned::new(connection, stream)))
     }
+}
 
-    fn post<T: DeserializeOwned>(&self, name: &str, status: &[u8]) -> T {
-        let body = serde_json::to_vec(&Fields { to: NUMBER, language: "en", name }).expect("JSON");
-        let mut request = Vec::with_capacity(512);
-        let _ = write!(
-            request,
-            "POST /otp/new HTTP/1.1\r\nHost: {}\r\nAuthorization: Token {KEY}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            self.host,
+impl Http for Raw {
+    fn exchange<T: DeserializeOwned>(&self, name: Option<&str>, status: u16) -> T {
+        let fields = |name| serde_json::to_string(&Fields { to: NUMBER, language: "en", name }).expect("JSON");
+        let (method, path, body) = match name {
+            Some(name) => ("POST", "/otp/new", fields(name)),
+            None => ("GET", STATUS_PATH, String::new()),
+        };
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Token {KEY}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            self.authority,
             body.len()
         );
-        request.extend_from_slice(&body);
-        self.exchange(&request, status)
-    }
-}
-
-impl Caller for Raw {
-    fn call(&self, what: What) {
-        match what {
-            What::New => assert_eq!(self.post::<Sent>(NAME, b"HTTP/1.1 200").otp_id, OTP_ID),
-            What::Status => {
-                let request = format!(
-                    "GET /otp/reverse/verify/{SESSION_ID} HTTP/1.1\r\nHost: {}\r\nAuthorization: Token {KEY}\r\n\r\n",
-                    self.host
-                );
-                assert_eq!(self.exchange::<Session>(request.as_bytes(), b"HTTP/1.1 200").status, "pending");
-            }
-            What::Refused => assert_eq!(self.post::<Refusal>(REFUSED, b"HTTP/1.1 400").error, REASON),
-            What::Invalid => unimplemented!("a socket sends whatever it is given"),
+        let mut slot = self.connection.borrow_mut();
+        let mut stream = slot.take().unwrap_or_else(|| self.connect().expect("a connection"));
+        stream.write_all(request.as_bytes()).expect("an open connection");
+        let (head, body) = read_message(&mut stream).expect("a response");
+        assert!(head.starts_with(if status == 200 { "HTTP/1.1 200" } else { "HTTP/1.1 400" }));
+        let response: Response<T> = serde_json::from_str(&body).expect("JSON");
+        if !head.contains("Connection: close") {
+            *slot = Some(stream);
         }
+        response.data
     }
-}
-
-/// The number after the head's `Content-Length:`.
-pub fn content_length(head: &[u8]) -> usize {
-    const NAME: &[u8] = b"content-length:";
-    head.split(|byte| *byte == b'\n')
-        .find(|line| line.len() > NAME.len() && line[..NAME.len()].eq_ignore_ascii_case(NAME))
-        .map_or(0, |line| line.iter().filter(|b| b.is_ascii_digit()).fold(0, |n, b| n * 10 + usize::from(b - b'0')))
 }
 
 pub const KEY: &str = "contiguity_sk_0123456789abcdef0123456789abcdef";
-pub const NUMBER: &str = "+14155552671";
-pub const NAME: &str = "MyApp";
-/// An app's name that the responder refuses.
+const NUMBER: &str = "+14155552671";
+const NAME: &str = "MyApp";
+/// A name that the responder refuses.
 pub const REFUSED: &str = "Refused";
 pub const REASON: &str = "Bad Request";
 pub const OTP_ID: &str = "otp_1234567890";
 pub const SESSION_ID: &str = "r_otp_123456";
-
-impl Who {
-    pub const ALL: [Self; 4] = [Self::Sdk, Self::Limited, Self::Bare, Self::Raw];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sdk => "sdk",
-            Self::Limited => "limited",
-            Self::Bare => "bare",
-            Self::Raw => "raw",
-        }
-    }
-
-    pub fn named(name: &str) -> Self {
-        Self::ALL.into_iter().find(|who| who.name() == name).expect("sdk, limited, bare or raw")
-    }
-}
-
-impl What {
-    const ALL: [Self; 4] = [Self::New, Self::Status, Self::Refused, Self::Invalid];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Status => "status",
-            Self::Refused => "refused",
-            Self::Invalid => "invalid",
-        }
-    }
-
-    pub fn named(name: &str) -> Self {
-        Self::ALL.into_iter().find(|what| what.name() == name).expect("new, status, refused or invalid")
-    }
-}
+const STATUS_PATH: &str = "/otp/reverse/verify/r_otp_123456";
