@@ -1,26 +1,30 @@
-//! Signs a person in by a text that *they* send: QR code, instruction, a wait with the time left, and a clean end.
+//! Signs a person in with a text that *they* send: QR code, instructions, and a wait with the time
+//! left.
 //!
 //! ```text
 //! cargo run --example reverse
 //! ```
 //!
-//! Without an API key in the environment it runs on the embedded sandbox, where pressing Enter plays the phone. With
-//! `CONTIGUITY_API_KEY` set it uses the service, and you text from a real phone. Ctrl-C cancels the session before it
-//! leaves. The exit status is 0 only if you were signed in.
+//! Without an API key in the environment, it runs on the embedded sandbox, where pressing Enter
+//! plays the phone. With `CONTIGUITY_API_KEY` set, it uses the service, and you text from a real
+//! phone. Ctrl-C cancels the session. The exit status is 0 only if you were signed in.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::process::ExitCode;
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use contiguity::qr::Background;
-use contiguity::reverse::{Clock, Outcome};
+use contiguity::reverse::{Outcome, Stop};
 use contiguity::sandbox::Sandbox;
 use contiguity::{CancelReverseOtp, Client, InitiateReverseOtp, PhoneNumber, ReverseSession, Verified};
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+
+/// How long the person may take.
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Numbers without a `+` are read as they are dialed here.
+const REGION: &str = "US";
 
 fn main() -> ExitCode {
     match sign_in() {
@@ -39,10 +43,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// What only a verified person may see: it cannot be called without the proof.
+/// Only a verified person gets here: this function cannot be called without the proof.
 fn welcome(proof: &Verified) {
-    let number = proof.number().map(ToString::to_string).unwrap_or_default();
-    println!("Welcome, {number}! You are signed in (by {}).", proof.otp_id());
+    let number = proof.number().map(|number| number.to_string()).unwrap_or_default();
+    println!("Welcome, {number}! You are signed in (session {}).", proof.otp_id());
 }
 
 fn sign_in() -> Result<Option<Verified>, Box<dyn Error>> {
@@ -52,65 +56,42 @@ fn sign_in() -> Result<Option<Verified>, Box<dyn Error>> {
         None => Client::from_env()?,
     };
     let number = ask_number()?;
-    // From here on there may be something to cancel.
-    ctrlc::set_handler(|| WAITING.interrupt("interrupted"))?;
+    println!("Waiting for a text from {number}.");
+
+    let stop = Stop::new();
+    let on_ctrl_c = stop.clone();
+    ctrlc::set_handler(move || on_ctrl_c.stop())?;
     let session = InitiateReverseOtp::number(number).language("en").send(&client)?;
     show(&session);
-
-    // In the sandbox somebody has to play the phone. The thread ends with the program: it may hang in a read of stdin.
     if let Some(sandbox) = sandbox {
-        let (to, factor) = (session.to.clone(), session.factor.clone());
-        println!("Press Enter to text {factor} to {to} as {number} would.");
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            match io::stdin().lock().read_line(&mut line) {
-                Ok(1..) => sandbox.phone(number).text(&to, &factor),
-                _ => WAITING.interrupt("the input ended, so nobody can text"),
-            }
-            // The service lives as long as its sandbox.
-            loop {
-                std::thread::park();
-            }
-        });
+        play_the_phone(sandbox, &session, stop.clone());
     }
-
-    wait(&session, &client)
+    wait(&session, &client, &stop)
 }
 
-fn wait(session: &ReverseSession, client: &Client) -> Result<Option<Verified>, Box<dyn Error>> {
-    let ends = Instant::now() + PATIENCE;
-    let spinner = ProgressBar::new_spinner();
-    let left = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
-        let seconds = ends.saturating_duration_since(Instant::now()).as_secs();
-        // A line of a terminal takes what is written.
-        let _ = write!(out, "{}:{:02}", seconds / 60, seconds % 60);
-    };
-    spinner.set_style(
-        ProgressStyle::with_template("{spinner} Waiting for your text, {left} left")?.with_key("left", left),
-    );
-    spinner.enable_steady_tick(Duration::from_millis(100));
-
+fn wait(session: &ReverseSession, client: &Client, stop: &Stop) -> Result<Option<Verified>, Box<dyn Error>> {
+    let ends = Instant::now() + TIMEOUT;
     let outcome = session
         .wait(client)
-        .timeout(PATIENCE)
+        .timeout(TIMEOUT)
         .interval(Duration::from_secs(2), Duration::from_secs(5))
-        .clock(&WAITING)
+        .on_poll(|status| {
+            let left = ends.saturating_duration_since(Instant::now()).as_secs();
+            println!("The session is {}, {}:{:02} left.", status.status, left / 60, left % 60);
+            ControlFlow::Continue(())
+        })
+        .stop_on(stop)
         .run();
-    spinner.finish_and_clear();
 
-    let outcome = outcome.inspect_err(|_| cancel(session, client))?;
-    match outcome {
+    match outcome.inspect_err(|_| cancel(session, client))? {
         Outcome::Verified(proof) => return Ok(Some(proof)),
-        Outcome::Expired => println!("The session expired before your text came."),
+        Outcome::Expired => println!("The session expired before your text arrived."),
         Outcome::Cancelled => println!("The session was cancelled."),
         Outcome::TimedOut { cancelled: true } => println!("Time is up. The session is cancelled."),
         Outcome::TimedOut { .. } => {
-            println!("Time is up. The session could not be cancelled and will expire by itself.");
+            println!("Time is up. The session could not be cancelled and will expire.");
         }
-        Outcome::Stopped => {
-            print!("Stopped ({}). ", WAITING.reason());
-            cancel(session, client);
-        }
+        Outcome::Stopped => cancel(session, client),
         outcome => println!("The wait ended: {outcome:?}."),
     }
     Ok(None)
@@ -123,86 +104,61 @@ fn cancel(session: &ReverseSession, client: &Client) {
     }
 }
 
-/// The code to scan and the instruction, or the instruction alone where there is no terminal to draw in.
+/// Texts from the sandbox's phone once Enter is pressed.
+fn play_the_phone(sandbox: Sandbox, session: &ReverseSession, stop: Stop) {
+    let (number, to, factor) = (session.number, session.to.clone(), session.factor.clone());
+    println!("Press Enter to text {factor} to {to} as {number} would.");
+    // The thread ends with the program, since it may hang in a read of the input.
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        match io::stdin().lock().read_line(&mut line) {
+            Ok(1..) => sandbox.phone(number).text(&to, &factor),
+            _ => stop.stop(),
+        }
+        // The sandbox stops when it is dropped.
+        loop {
+            std::thread::park();
+        }
+    });
+}
+
+/// Prints the instructions, with a code to scan if there is a terminal to draw it in.
 fn show(session: &ReverseSession) {
-    let mut text = String::new();
     if io::stdout().is_terminal() {
         if let Ok(code) = session.qr() {
             let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
             let code = if is_plain { code.to_text(Background::Dark) } else { code.to_terminal() };
-            let _ = writeln!(text, "\nScan this with the phone that has to text, or do it by hand:\n\n{code}");
+            println!("\nScan this with your phone, or text as described below:\n\n{code}");
         }
     }
     match &session.ui {
-        Some(ui) => println!("{text}\n{}\n", ui.text),
-        None => println!("{text}\nText {} to {}.\n", session.factor, session.to),
+        Some(ui) => println!("\n{}\n", ui.text),
+        None => println!("\nText {} to {}.\n", session.factor, session.to),
     }
 }
 
-fn sandbox_unless_a_key_is_set() -> Result<Option<Sandbox>, contiguity::Error> {
+fn sandbox_unless_a_key_is_set() -> io::Result<Option<Sandbox>> {
     let is_set = |name| std::env::var(name).is_ok_and(|value| !value.trim().is_empty());
     if is_set("CONTIGUITY_API_KEY") || is_set("CONTIGUITY_TOKEN") {
+        println!("Using the real service.");
         return Ok(None);
     }
-    println!("No CONTIGUITY_API_KEY in the environment: this runs on the embedded sandbox.");
+    println!("CONTIGUITY_API_KEY is not set. Using the embedded sandbox.");
     Sandbox::start().map(Some)
 }
 
 fn ask_number() -> io::Result<PhoneNumber> {
     loop {
-        print!("Your phone number, such as +14155552671: ");
+        print!("Phone number, such as +14155552671: ");
         io::stdout().flush()?;
         let mut line = String::new();
         if io::stdin().lock().read_line(&mut line)? == 0 {
             println!();
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the input ended before you were signed in"));
         }
-        match PhoneNumber::parse(line.trim()).or_else(|error| error.suggestion().copied().ok_or(error)) {
+        match PhoneNumber::from_user_input(line.trim(), REGION) {
             Ok(number) => return Ok(number),
-            Err(error) => println!("That {error}."),
+            Err(error) => println!("{error}."),
         }
-    }
-}
-
-/// How long the person may take.
-const PATIENCE: Duration = Duration::from_secs(300);
-
-static WAITING: Interruptible = Interruptible { reason: Mutex::new(None), interrupted: Condvar::new() };
-
-/// The system's clock, but for a sleep that an interrupt ends: nobody waits for the next poll after Ctrl-C.
-#[derive(Debug)]
-struct Interruptible {
-    reason: Mutex<Option<&'static str>>,
-    interrupted: Condvar,
-}
-
-impl Interruptible {
-    /// The second interrupt in a row is an order.
-    fn interrupt(&self, reason: &'static str) {
-        let earlier = self.reason.lock().unwrap_or_else(PoisonError::into_inner).replace(reason);
-        if earlier.is_some() {
-            std::process::exit(130);
-        }
-        self.interrupted.notify_all();
-    }
-
-    fn is_interrupted(&self) -> bool {
-        self.reason.lock().unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-
-    fn reason(&self) -> &'static str {
-        self.reason.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or("asked to")
-    }
-}
-
-impl Clock for Interruptible {
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn sleep(&self, duration: Duration) -> ControlFlow<()> {
-        let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.interrupted.wait_timeout_while(reason, duration, |reason| reason.is_none()));
-        if self.is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }

@@ -1,18 +1,21 @@
-//! Signs a person in by a code that is texted to their phone: the whole job of this crate.
+//! Signs a person in with a code that is texted to their phone: the main job of this crate.
 //!
 //! ```text
 //! cargo run --example sign_in
 //! ```
 //!
-//! Without an API key in the environment it runs on the embedded sandbox and shows the phone's inbox. With
-//! `CONTIGUITY_API_KEY` set it uses the service, and texts a real phone.
+//! Without an API key in the environment, it runs on the embedded sandbox and shows the phone's
+//! inbox. With `CONTIGUITY_API_KEY` set, it uses the service and texts a real phone.
 
 use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
 use contiguity::sandbox::Sandbox;
-use contiguity::{Client, NewOtp, OtpId, PhoneNumber, ResendOtp, Verified, VerifyOtp};
+use contiguity::{Client, NewOtp, OtpId, PhoneNumber, ResendOtp, Verified};
+
+/// Numbers without a `+` are read as they are dialed here.
+const REGION: &str = "US";
 
 fn main() -> ExitCode {
     match sign_in() {
@@ -31,9 +34,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// What only a verified person may see: it cannot be called without the proof.
+/// Only a verified person gets here: this function cannot be called without the proof.
 fn welcome(proof: &Verified) {
-    println!("Welcome! You are signed in (by {}).", proof.otp_id());
+    println!("Welcome! You are signed in (session {}).", proof.otp_id());
 }
 
 fn sign_in() -> Result<Option<Verified>, Box<dyn Error>> {
@@ -41,30 +44,30 @@ fn sign_in() -> Result<Option<Verified>, Box<dyn Error>> {
     let client = service.client()?;
 
     let number = ask_number()?;
+    println!("Sending a code to {number}.");
     let sent = NewOtp::to(number).language("en").name("MyApp").send(&client)?;
-    println!("We have texted you a code.");
-    service.show_inbox(&number);
+    service.show_inbox(number);
 
     let mut attempts = 3;
     let mut resends = 2;
     while attempts > 0 {
-        let typed = ask(&format!("The code (r sends it again; attempts left: {attempts}): "))?;
+        let typed = ask(&format!("Code (attempts left: {attempts}; r resends it): "))?;
         if typed.eq_ignore_ascii_case("r") {
             if resends == 0 {
-                println!("We have texted you often enough. Please wait for the code.");
+                println!("The code was sent three times. Please wait for it to arrive.");
                 continue;
             }
             resends -= 1;
             resend(&client, &sent.otp_id)?;
-            service.show_inbox(&number);
+            service.show_inbox(number);
             continue;
         }
-        match VerifyOtp::otp_id(&sent.otp_id).otp(typed).send(&client) {
+        match sent.verify(typed).send(&client) {
             Ok(check) => match check.proof() {
                 Ok(proof) => return Ok(Some(proof)),
                 Err(not_verified) => println!("{not_verified}."),
             },
-            // What was typed is no code at all: nothing was sent, and no attempt is used up.
+            // The text is not a code. Nothing was sent, so no attempt is used.
             Err(contiguity::Error::Validation(error)) => {
                 println!("{error}.");
                 continue;
@@ -78,24 +81,24 @@ fn sign_in() -> Result<Option<Verified>, Box<dyn Error>> {
 
 fn resend(client: &Client, otp_id: &OtpId) -> Result<(), contiguity::Error> {
     if ResendOtp::otp_id(otp_id).send(client)?.resent {
-        println!("We have texted you the code again.");
+        println!("The code was sent again.");
     } else {
-        println!("This code can't be sent again: it was used or has expired.");
+        println!("This code was used or has expired, so it was not sent again.");
     }
     Ok(())
 }
 
 fn ask_number() -> io::Result<PhoneNumber> {
     loop {
-        let typed = ask("Your phone number, such as +14155552671: ")?;
-        match PhoneNumber::parse(&typed).or_else(|error| error.suggestion().copied().ok_or(error)) {
+        let typed = ask("Phone number, such as +14155552671: ")?;
+        match PhoneNumber::from_user_input(&typed, REGION) {
             Ok(number) => return Ok(number),
-            Err(error) => println!("That {error}."),
+            Err(error) => println!("{error}."),
         }
     }
 }
 
-/// A line that the person types. The end of the input is an error, so that nothing asks forever.
+/// Reads a line. The end of the input is an error, so that no loop asks forever.
 fn ask(prompt: &str) -> io::Result<String> {
     print!("{prompt}");
     io::stdout().flush()?;
@@ -107,19 +110,20 @@ fn ask(prompt: &str) -> io::Result<String> {
     Ok(line.trim().to_owned())
 }
 
-/// The service itself, or the sandbox in its place.
+/// The real service, or the sandbox in its place.
 enum Service {
     Real,
     Sandbox(Sandbox),
 }
 
 impl Service {
-    fn from_env() -> Result<Self, contiguity::Error> {
+    fn from_env() -> io::Result<Self> {
         let is_set = |name| std::env::var(name).is_ok_and(|value| !value.trim().is_empty());
         if is_set("CONTIGUITY_API_KEY") || is_set("CONTIGUITY_TOKEN") {
+            println!("Using the real service, which sends a real text.");
             return Ok(Self::Real);
         }
-        println!("No CONTIGUITY_API_KEY in the environment: this runs on the embedded sandbox, and texts nobody.");
+        println!("CONTIGUITY_API_KEY is not set. Using the embedded sandbox, which sends no real texts.");
         Ok(Self::Sandbox(Sandbox::start()?))
     }
 
@@ -130,8 +134,8 @@ impl Service {
         }
     }
 
-    /// In the sandbox, the phone's newest message, as the person would read it.
-    fn show_inbox(&self, number: &PhoneNumber) {
+    /// Prints the newest message of a sandbox phone, as the person would read it.
+    fn show_inbox(&self, number: PhoneNumber) {
         if let Self::Sandbox(sandbox) = self {
             if let Some(sms) = sandbox.phone(number).last_message() {
                 println!("\n  [{number}] {}\n", sms.text);

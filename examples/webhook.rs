@@ -1,12 +1,15 @@
-//! Is told by webhook that a person has texted, in a plain synchronous program: the raw body, its signature, 401 otherwise,
-//! and the sign-in that it completes.
+//! Signs a person in by webhook, in a plain synchronous program.
+//!
+//! The program starts a reverse OTP session and a small HTTP server. When the person has texted the
+//! factor, the service posts a webhook to the server, which verifies it and completes the sign-in.
 //!
 //! ```text
 //! cargo run --example webhook
 //! ```
 //!
-//! Without an API key in the environment it runs on the embedded sandbox, plays the person's phone, and ends when they are
-//! signed in. With a key it uses the service, and wants a public URL that leads to its port on this machine:
+//! Without an API key in the environment, the program runs on the embedded sandbox, plays the
+//! person's phone and ends when the person is signed in. With an API key, it uses the service and
+//! needs a public URL that forwards to its port on this machine:
 //!
 //! ```text
 //! export CONTIGUITY_API_KEY=… CONTIGUITY_WEBHOOK_SECRET=whsec_… PORT=8787
@@ -46,22 +49,23 @@ fn run() -> Result<(), Box<dyn Error>> {
     sign_ins.open(session.otp_id.clone());
     println!("Text {} to {} from {}.", session.factor, session.to, session.number);
     if let Some(sandbox) = &setup.sandbox {
-        println!("(The sandbox does that now.)");
+        println!("The sandbox simulates this text message now.");
         sandbox.phone(session.number).text(&session.to, &session.factor);
     }
 
-    let proof = sign_ins.wait(&session, Duration::from_secs(300)).ok_or("nobody has texted in time")?;
+    let proof = sign_ins.wait(&session, Duration::from_secs(300)).ok_or("the person did not text in time")?;
     welcome(&proof);
     Ok(())
 }
 
-/// What only a verified person may see: it cannot be called without the proof.
+/// Shows what only a verified person may see. Callers need the proof of a successful check.
 fn welcome(proof: &Verified) {
-    let number = proof.number().map(ToString::to_string).unwrap_or_default();
-    println!("Welcome, {number}! You are signed in (by {}).", proof.otp_id());
+    if let Some(number) = proof.number() {
+        println!("Welcome, {number}! You are signed in (session {}).", proof.otp_id());
+    }
 }
 
-/// Serves the webhook on loopback, on threads of its own. A proxy in front of it brings TLS, and its own limits.
+/// Serves the webhook on loopback, on its own threads. In production, a proxy in front adds TLS.
 fn listen(port: u16, verifier: Verifier, sign_ins: Arc<SignIns>) -> Result<(), Box<dyn Error>> {
     Server::new(move |request| {
         let mut response = Response::new(Body::empty());
@@ -75,7 +79,7 @@ fn listen(port: u16, verifier: Verifier, sign_ins: Arc<SignIns>) -> Result<(), B
     Ok(())
 }
 
-/// The whole of a webhook's reception. Nothing slow happens here: the service waits for the answer.
+/// Handles a request. Do nothing slow here, since the service waits for the response.
 fn receive(request: &mut Request<Body>, verifier: &Verifier, sign_ins: &SignIns) -> StatusCode {
     if request.uri().path() != "/otp-verified" {
         return StatusCode::NOT_FOUND;
@@ -83,10 +87,10 @@ fn receive(request: &mut Request<Body>, verifier: &Verifier, sign_ins: &SignIns)
     if request.method() != Method::POST {
         return StatusCode::METHOD_NOT_ALLOWED;
     }
-    // The raw bytes, which are what is signed; and not more of them than an event can have, since anyone may post here.
+    // The signature covers the raw bytes. Their number is limited, since anyone can post here.
     let mut body = Vec::new();
-    match request.body_mut().take(MOST_BODY_BYTES + 1).read_to_end(&mut body) {
-        Ok(read) if read as u64 <= MOST_BODY_BYTES => {}
+    match request.body_mut().take(MAX_BODY_BYTES + 1).read_to_end(&mut body) {
+        Ok(read) if read as u64 <= MAX_BODY_BYTES => {}
         Ok(_) => return StatusCode::PAYLOAD_TOO_LARGE,
         Err(_) => return StatusCode::BAD_REQUEST,
     }
@@ -95,23 +99,23 @@ fn receive(request: &mut Request<Body>, verifier: &Verifier, sign_ins: &SignIns)
         Ok(Event::OtpReverseVerified(event)) => {
             println!("Event {}: session {} is verified.", event.id(), event.otp_id());
             if !sign_ins.complete(event.proof()) {
-                println!("No session waits for that: it came twice, or belongs to another program.");
+                println!("Ignored the event: the session is unknown or already signed in.");
             }
             StatusCode::OK
         }
-        // Of another kind, and well received: it is not to be sent again.
+        // An event of another kind. 200 tells the service not to send it again.
         Ok(_) => StatusCode::OK,
         Err(error) => {
-            eprintln!("Refused a webhook: {error}.");
+            eprintln!("Refused a webhook: {error}");
             StatusCode::UNAUTHORIZED
         }
     }
 }
 
-/// An event has less than 1 KiB.
-const MOST_BODY_BYTES: u64 = 64 * 1024;
+/// Plenty: an event has less than 1 KiB.
+const MAX_BODY_BYTES: u64 = 64 * 1024;
 
-/// The sessions that this program opened, and how far they are: in life, a table of its database.
+/// The sessions of this program and their states. In production, use a table in your database.
 #[derive(Default)]
 struct SignIns {
     sessions: Mutex<HashMap<OtpId, SignIn>>,
@@ -128,7 +132,9 @@ impl SignIns {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(otp_id, SignIn::Waiting);
     }
 
-    /// Signs in whoever opened the session that the proof names. Once: an event that comes again finds nothing that waits.
+    /// Signs in the session of the proof.
+    ///
+    /// Returns false if the session is not waiting, such as for an event that arrives twice.
     fn complete(&self, proof: Verified) -> bool {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(sign_in @ SignIn::Waiting) = sessions.get_mut(proof.otp_id()) else { return false };
@@ -137,7 +143,7 @@ impl SignIns {
         true
     }
 
-    /// What the person's own page or terminal does meanwhile.
+    /// Waits until the session is signed in, and returns its proof, or `None` after the timeout.
     fn wait(&self, session: &ReverseSession, timeout: Duration) -> Option<Verified> {
         let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         let is_waiting = |sessions: &mut HashMap<_, _>| matches!(sessions.get(&session.otp_id), Some(SignIn::Waiting));
@@ -150,7 +156,7 @@ impl SignIns {
     }
 }
 
-/// The service itself, or the sandbox in its place.
+/// Settings for the service, or for the sandbox if there is no API key.
 struct Setup {
     client: Client,
     sandbox: Option<Sandbox>,
@@ -166,16 +172,16 @@ impl Setup {
         if is_set("CONTIGUITY_API_KEY") || is_set("CONTIGUITY_TOKEN") {
             let mut arguments = std::env::args().skip(1);
             let (Some(number), Some(success_url)) = (arguments.next(), arguments.next()) else {
-                return Err("give the number of the phone, and the public URL of this program's /otp-verified".into());
+                return Err("usage: webhook <phone number> <public URL of /otp-verified on this machine>".into());
             };
             let secret = std::env::var("CONTIGUITY_WEBHOOK_SECRET")
-                .map_err(|_| "set CONTIGUITY_WEBHOOK_SECRET to the webhook's signing secret, whsec_…")?;
+                .map_err(|_| "set CONTIGUITY_WEBHOOK_SECRET to the endpoint's signing secret, such as whsec_…")?;
             let port = std::env::var("PORT").as_deref().unwrap_or("8787").parse()?;
             return Ok(Self { client: Client::from_env()?, sandbox: None, secret, number, success_url, port });
         }
-        println!("No CONTIGUITY_API_KEY in the environment: this runs on the embedded sandbox, and texts nobody.");
+        println!("CONTIGUITY_API_KEY is not set, so this program uses the embedded sandbox.");
         let sandbox = Sandbox::start()?;
-        // A port that was free a moment ago; the server takes it by its number.
+        // Finds a free port, since the server takes only a fixed one.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         Ok(Self {
             client: sandbox.client(),

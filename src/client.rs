@@ -1,42 +1,61 @@
-//! `Client` and `ClientBuilder`: key, base URL, time-outs, repeats.
+//! `Client` and `ClientBuilder`.
 
 use std::env;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use crate::envelope::{Envelope, Metadata};
+use crate::call::{Call, Response};
 use crate::error::Error;
 use crate::redact::Redactor;
-use crate::transport::{self, Answer, Call, Limits, Operation, Settings, Tls, Transport};
+use crate::transport::{Limits, Settings, Tls, Transport};
 use crate::web_url::WebUrl;
 
-/// The service, with your key: what every request is sent with.
+/// A client for the Contiguity OTP API.
 ///
-/// A client holds a pool of connections. It is cheap to clone, clones share the pool, and it may be used from many
-/// threads at once: make one and keep it.
+/// A client holds a pool of connections. It is cheap to clone, and clones share the pool. Create one
+/// client, keep it, and use it from any number of threads.
+///
+/// # Operations
+///
+/// Each operation is a builder that is sent with `send(&client)`:
+///
+/// | to | use |
+/// |---|---|
+/// | text a code to a phone | [`NewOtp`](crate::NewOtp) |
+/// | check the code that the person typed | [`SentOtp::verify`](crate::SentOtp::verify), [`VerifyOtp`](crate::VerifyOtp) |
+/// | text the same code again | [`ResendOtp`](crate::ResendOtp) |
+/// | have the person text you | [`InitiateReverseOtp`](crate::InitiateReverseOtp) |
+/// | ask whether they have | [`VerifyReverseOtp`](crate::VerifyReverseOtp) |
+/// | wait until they have | [`ReverseSession::wait`](crate::ReverseSession::wait) |
+/// | cancel the session | [`CancelReverseOtp`](crate::CancelReverseOtp) |
 ///
 /// # One call, one text message
 ///
-/// A call is repeated only where the service certainly did not act on it: while no connection could be made, and after a
-/// 429. (A status read acts on nothing, and is repeated after every passing failure.) Whatever may have been acted on is
-/// reported instead, and [`Error::may_have_sent`] says so. What remains: a connection that the server drops in the very
-/// instant in which it is used again fails a call that can't be repeated. Connections are therefore kept for a few idle
-/// seconds only ([`pool_idle_timeout`](ClientBuilder::pool_idle_timeout)).
+/// A call is retried only if the service certainly did not act on it: if no connection could be
+/// made, and after a 429. Status reads change nothing, so they are retried after any temporary
+/// failure. Every other error is returned at once, and [`Error::may_have_sent`] reports whether the
+/// service may have acted.
 ///
-/// # In asynchronous programs
+/// One limitation: if the server closes a pooled connection just as it is reused, the call fails
+/// and cannot safely be retried. Connections are therefore kept for only a few seconds
+/// ([`pool_idle_timeout`](ClientBuilder::pool_idle_timeout)).
 ///
-/// Calls block. Inside an async runtime, move them to a thread that may block, as `tokio::task::spawn_blocking` does.
+/// # In async programs
+///
+/// Calls block. In an async runtime, move them to a blocking thread, for example with
+/// `tokio::task::spawn_blocking`.
 ///
 /// # Examples
 ///
 /// ```no_run
-/// use contiguity::{Client, NewOtp}; // no_run: a real key stands here
+/// use contiguity::{Client, NewOtp};
 ///
 /// let client = Client::new("your-api-key")?;
-/// let sent = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
+/// let sent = NewOtp::to("+14155552671")
+///     .language("en")
+///     .name("MyApp")
+///     .send(&client)?;
 /// # Ok::<(), contiguity::Error>(())
 /// ```
 #[derive(Clone)]
@@ -51,12 +70,13 @@ struct Shared {
 }
 
 impl Client {
-    /// A client for `https://api.contiguity.com` with the default settings of [`ClientBuilder`].
+    /// Creates a client for `https://api.contiguity.com` with the default settings of
+    /// [`ClientBuilder`].
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the key is blank or holds a character that cannot stand in a header, or if the environment
-    /// names a proxy that can't be used. No I/O is done.
+    /// [`Error::Config`] if the key is blank or not visible ASCII, or if the environment sets a proxy
+    /// that cannot be used. White space around the key is removed. No I/O is done.
     ///
     /// # Examples
     ///
@@ -71,30 +91,31 @@ impl Client {
         Self::builder(key).build()
     }
 
-    /// A client set up by the environment: the key from `CONTIGUITY_API_KEY`, else from `CONTIGUITY_TOKEN`, the base URL
-    /// from `CONTIGUITY_BASE_URL` if it is set. A variable that is set and blank counts as not set.
+    /// Creates a client from environment variables.
+    ///
+    /// The key is read from `CONTIGUITY_API_KEY`, or else from `CONTIGUITY_TOKEN`. The base URL is
+    /// read from `CONTIGUITY_BASE_URL`, if set. A blank variable counts as not set.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if no key is set, or a value cannot be used.
+    /// [`Error::Config`] if no key is set, or if a value cannot be used.
     ///
     /// # Examples
     ///
     /// ```no_run
-    /// use contiguity::Client; // no_run: the environment of a test has no key
+    /// use contiguity::Client;
     ///
     /// let client = Client::from_env()?;
     /// # Ok::<(), contiguity::Error>(())
     /// ```
     pub fn from_env() -> Result<Self, Error> {
-        let key = match variable(KEY_VARIABLES[0])? {
+        let [first, second] = KEY_VARIABLES;
+        let key = match variable(first)? {
             Some(key) => Some(key),
-            None => variable(KEY_VARIABLES[1])?,
+            None => variable(second)?,
         };
-        let key = key.ok_or_else(|| {
-            let [first, second] = KEY_VARIABLES;
-            Error::config(format!("no API key: set {first} (or {second}) to your key"))
-        })?;
+        let key =
+            key.ok_or_else(|| Error::config(format!("no API key; set {first} (or {second}) in the environment")))?;
         let builder = Self::builder(key);
         match variable(URL_VARIABLE)? {
             Some(url) => builder.base_url(url).build_with_url_from(URL_VARIABLE),
@@ -102,7 +123,7 @@ impl Client {
         }
     }
 
-    /// A client with settings of your own.
+    /// Creates a builder for a client with custom settings.
     ///
     /// # Examples
     ///
@@ -110,7 +131,10 @@ impl Client {
     /// use std::time::Duration;
     /// use contiguity::Client;
     ///
-    /// let client = Client::builder("your-api-key").timeout(Duration::from_secs(10)).retries(0).build()?;
+    /// let client = Client::builder("your-api-key")
+    ///     .timeout(Duration::from_secs(10))
+    ///     .retries(0)
+    ///     .build()?;
     /// # Ok::<(), contiguity::Error>(())
     /// ```
     pub fn builder(key: impl Into<String>) -> ClientBuilder {
@@ -127,10 +151,10 @@ impl Client {
         }
     }
 
-    /// The same client with another [`timeout`](ClientBuilder::timeout): for one call, or one kind of call. It shares the
-    /// pool of connections.
+    /// Returns a client with a different [`timeout`](ClientBuilder::timeout) that shares this client's
+    /// connections.
     ///
-    /// A time-out of zero makes every call fail with [`Error::Config`], before anything is sent.
+    /// A timeout of zero makes every call time out before anything is sent.
     ///
     /// # Examples
     ///
@@ -141,16 +165,20 @@ impl Client {
     /// use contiguity::NewOtp;
     ///
     /// let patient = client.with_timeout(Duration::from_secs(60));
-    /// NewOtp::to("+14155552671").language("en").name("MyApp").send(&patient)?;
-    /// # Ok::<(), contiguity::Error>(())
+    /// let sent = NewOtp::to("+14155552671")
+    ///     .language("en")
+    ///     .name("MyApp")
+    ///     .send(&patient)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
-        let timeout = timeout.min(LONGEST_TIMEOUT);
-        Self { shared: Arc::clone(&self.shared), limits: Limits { timeout, ..self.limits } }
+        let timeout = timeout.min(MAX_TIMEOUT);
+        Self { limits: Limits { timeout, ..self.limits }, ..self.clone() }
     }
 
-    /// The same client with another number of [`retries`](ClientBuilder::retries). It shares the pool of connections.
+    /// Returns a client with a different number of [`retries`](ClientBuilder::retries) that shares this
+    /// client's connections.
     ///
     /// # Examples
     ///
@@ -159,27 +187,27 @@ impl Client {
     /// # let client = sandbox.client();
     /// use contiguity::NewOtp;
     ///
-    /// NewOtp::to("+14155552671").language("en").name("MyApp").send(&client.with_retries(0))?;
-    /// # Ok::<(), contiguity::Error>(())
+    /// let sent = NewOtp::to("+14155552671")
+    ///     .language("en")
+    ///     .name("MyApp")
+    ///     .send(&client.with_retries(0))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn with_retries(&self, retries: u32) -> Self {
-        Self { shared: Arc::clone(&self.shared), limits: Limits { retries, ..self.limits } }
+        let retries = retries.min(MAX_RETRIES);
+        Self { limits: Limits { retries, ..self.limits }, ..self.clone() }
     }
 
-    /// The same client for a call that has to be over in `most`.
-    pub(crate) fn hurried(&self, most: Duration) -> Self {
-        self.with_timeout(self.limits.timeout.min(most))
+    /// Returns the same client for a call that must be over within `max`.
+    pub(crate) fn within(&self, max: Duration) -> Self {
+        self.with_timeout(self.limits.timeout.min(max))
     }
 
-    /// Makes a request's call and reads the answer. What `private` lists appears in no error, whoever quotes it.
-    pub(crate) fn call<'a>(&'a self, request: Request<'a>) -> Result<Reply<'a>, Error> {
-        check_timeout("timeout", self.limits.timeout)?;
-        let redactor = Redactor::new(&self.shared.key, request.private);
-        let Request { operation, otp_id, body, .. } = request;
-        let call = Call { operation, otp_id, body: body.as_deref() };
-        let answer = self.shared.transport.call(&call, self.limits, &redactor)?;
-        Ok(Reply { answer, operation, redactor })
+    /// Makes a call. What `call` marks as private appears in no error.
+    pub(crate) fn call<'a>(&'a self, call: &Call<'a>) -> Result<Response<'a>, Error> {
+        let redactor = Redactor::new(&self.shared.key, call.private);
+        self.shared.transport.call(call, self.limits, redactor)
     }
 }
 
@@ -195,7 +223,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// The settings of a [`Client`], made by [`Client::builder`].
+/// The settings of a [`Client`]. Created by [`Client::builder`].
 ///
 /// # Examples
 ///
@@ -210,7 +238,7 @@ impl fmt::Debug for Client {
 /// # Ok::<(), contiguity::Error>(())
 /// ```
 #[derive(Clone)]
-#[must_use = "settings do nothing until `.build()` makes a client of them"]
+#[must_use = "call `.build()` to create the client"]
 pub struct ClientBuilder {
     key: String,
     base_url: String,
@@ -224,120 +252,178 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Where the service is: an absolute http or https URL with a host. A path is kept as a prefix, a slash at the end is
-    /// ignored. Defaults to `https://api.contiguity.com`.
+    /// Sets the base URL of the service: an absolute http or https URL with a host.
     ///
-    /// A URL on loopback (`localhost`, 127.0.0.0/8, `[::1]`) may be plain http, and the environment's proxy is not used for it.
+    /// A path is kept as a prefix, and a trailing slash is ignored. A URL on loopback (`localhost`,
+    /// 127.0.0.0/8, `[::1]`) may be plain http, and never uses the proxy from the environment.
+    ///
+    /// Defaults to `https://api.contiguity.com`.
     pub fn base_url(self, url: impl Into<String>) -> Self {
         Self { base_url: url.into(), ..self }
     }
 
-    /// How long a call may take as a whole, repeats and the waits between them included. No call lasts longer. Defaults to
-    /// 30 seconds; zero is refused, and more than a year counts as a year.
+    /// Sets the maximum duration of a call, including retries and the waits between them.
+    ///
+    /// No call takes longer. Zero is refused, and values over a year are capped at one year.
+    ///
+    /// Defaults to 30 seconds.
     pub fn timeout(self, timeout: Duration) -> Self {
-        let timeout = timeout.min(LONGEST_TIMEOUT);
+        let timeout = timeout.min(MAX_TIMEOUT);
         Self { limits: Limits { timeout, ..self.limits }, ..self }
     }
 
-    /// How long connecting may take, the TLS handshake included, within the whole [`timeout`](Self::timeout). Looking up the
-    /// host's name comes before and has the whole time. Defaults to 5 seconds; zero is refused.
+    /// Sets the maximum duration of connecting, including the TLS handshake.
+    ///
+    /// Connecting counts toward the call's [`timeout`](Self::timeout). The DNS lookup happens first and
+    /// is limited only by that timeout. Zero is refused.
+    ///
+    /// Defaults to 5 seconds.
     pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
-        let connect_timeout = connect_timeout.min(LONGEST_TIMEOUT);
+        let connect_timeout = connect_timeout.min(MAX_TIMEOUT);
         Self { limits: Limits { connect_timeout, ..self.limits }, ..self }
     }
 
-    /// How often a call is repeated at most, where repeating cannot act twice. Defaults to 2; `0` turns it off.
+    /// Sets the maximum number of retries, from 0 to 10. More than 10 counts as 10.
     ///
-    /// Between repeats lies what the service asked for (`Retry-After`), else a random share of 0.5 s, doubling up to 8 s. A
-    /// wait that does not fit into the [`timeout`](Self::timeout) is not begun: the error comes back at once.
+    /// Calls that the service certainly did not act on are retried, and status reads. The client waits
+    /// for `Retry-After` if given, otherwise a random time up to 0.5 s, doubling up to 8 s. If the wait
+    /// would exceed the [`timeout`](Self::timeout), the error is returned at once.
+    ///
+    /// Defaults to 2.
     pub fn retries(self, retries: u32) -> Self {
+        let retries = retries.min(MAX_RETRIES);
         Self { limits: Limits { retries, ..self.limits }, ..self }
     }
 
-    /// How long a connection that nobody uses is kept for the next call. Defaults to 3 seconds, less than the 5 after
-    /// which common servers close theirs; zero keeps none.
+    /// Sets how long an idle connection is kept for the next call. Zero keeps no connection.
     ///
-    /// The client looks at a kept connection before it uses it again, and drops one that the server has closed. A server
-    /// that closes in the very instant of reuse costs a call that fails with [`Error::may_have_sent`]; the shorter this
-    /// time, the rarer that is.
+    /// If the server closes a connection just as it is reused, a call that acts, such as a new OTP,
+    /// fails with an error whose [`may_have_sent`](Error::may_have_sent) is true. A shorter time makes
+    /// that less likely.
+    /// A status read can be retried, so it may use a connection that was idle for up to 30 seconds.
+    /// The client keeps at most 100 idle connections.
+    ///
+    /// Defaults to 3 seconds. Common servers close idle connections after 5 seconds or more.
     pub fn pool_idle_timeout(self, pool_idle_timeout: Duration) -> Self {
         Self { pool_idle_timeout, ..self }
     }
 
-    /// Text after `contiguity-rust/VERSION` in the User-Agent, such as `my-app/1.2`. Defaults to none.
+    /// Appends text to the `User-Agent` header, which begins with `contiguity-rust/VERSION`: visible
+    /// ASCII and spaces, such as `my-app/1.2`.
+    ///
+    /// Defaults to no suffix.
     pub fn user_agent_suffix(self, suffix: impl Into<String>) -> Self {
         Self { user_agent_suffix: Some(suffix.into()), ..self }
     }
 
-    /// Which TLS to speak https with. Defaults to `Tls::Rustls`, whichever features are on.
+    /// Selects the TLS implementation for https.
+    ///
+    /// Defaults to `Tls::Rustls`, whichever features are enabled.
     pub fn tls(self, tls: Tls) -> Self {
         Self { tls: Some(tls), ..self }
     }
 
-    /// The certificate authorities to trust, in PEM, in place of the built-in ones: for a network whose proxy or gateway
-    /// has a certificate of its own. Defaults to those of the [`tls`](Self::tls) in use.
+    /// Replaces the trusted certificate authorities with these, in PEM. For networks whose proxy or
+    /// gateway has its own certificate.
+    ///
+    /// Defaults to the authorities of the selected [`tls`](Self::tls).
     pub fn root_certificates(self, pem: impl AsRef<[u8]>) -> Self {
         Self { root_certificates: Some(pem.as_ref().to_vec()), ..self }
     }
 
-    /// The proxy to go through, such as `http://proxy.example.com:3128` or `http://user:password@proxy.example.com:3128`. It
-    /// is asked to CONNECT, so that what is sent by https stays between this program and the service. Defaults to what the
-    /// environment names (`ALL_PROXY`, `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, in either case), and to none for a base URL
-    /// on loopback. SOCKS proxies are refused.
+    /// Sets the proxy, such as `http://proxy.example.com:3128`.
+    ///
+    /// Connections go through the proxy with CONNECT, so it cannot read what is sent over https. The
+    /// proxy URL must be http or https. It may contain a user name and a password, percent-encoded where needed:
+    /// `http://user:p%40ss@proxy.example.com:3128`. The port defaults to 1080, or 443 for https, as in
+    /// curl. SOCKS proxies are not supported. A plain http base URL goes through a proxy only with
+    /// [`allow_insecure_http`](Self::allow_insecure_http).
+    ///
+    /// [`build`](Self::build) fails if the proxy cannot be used. It is never skipped.
+    ///
+    /// Defaults to the proxy from the environment, read as curl reads it, and to none for a base URL on
+    /// loopback:
+    ///
+    /// - `https_proxy` or `HTTPS_PROXY` for an https base URL, `http_proxy` or `HTTP_PROXY` for http,
+    ///   otherwise `all_proxy` or `ALL_PROXY`. The first one that is set is used. If it is empty, no
+    ///   proxy is used. `HTTP_PROXY` is ignored in a CGI program (`REQUEST_METHOD` is set).
+    /// - `no_proxy` or `NO_PROXY` lists the hosts to connect to directly, separated by commas or
+    ///   spaces. A name also matches its subdomains. Addresses, networks (`192.0.2.0/24`), ports
+    ///   (`example.com:8443`) and `*` for every host are supported.
     pub fn proxy(self, url: impl Into<String>) -> Self {
         Self { proxy: Some(url.into()), ..self }
     }
 
-    /// Allows plain http to hosts other than loopback. Key, numbers and codes then cross the network readable for
-    /// everyone on the way: for a test network only. Defaults to not allowed.
+    /// Allows plain http to hosts other than loopback.
+    ///
+    /// Anyone on the network path can then read the key, numbers and codes. Use it on a test network
+    /// only.
+    ///
+    /// Plain http is not allowed by default.
     pub fn allow_insecure_http(self) -> Self {
         Self { allow_insecure_http: true, ..self }
     }
 
-    /// Makes the client. No I/O is done.
+    /// Creates the client. No I/O is done.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the key is blank or holds a character that cannot stand in a header; if the base URL is no
-    /// absolute http or https URL with a host, or carries credentials, a query or a fragment, or is plain http to another
-    /// host than loopback, or https in a build without TLS; if a time-out is zero; if the user agent suffix can't stand in a
-    /// header; if the root certificates are not PEM; or if the proxy, or the one that the environment names, is no proxy's
-    /// URL or a SOCKS proxy.
+    /// [`Error::Config`] if
+    ///
+    /// - the key is blank or not visible ASCII,
+    /// - the base URL is not an absolute http or https URL with a host, contains credentials, a query
+    ///   or a fragment, or is plain http to a host other than loopback,
+    /// - the base URL is https and this build has no TLS,
+    /// - a timeout is zero,
+    /// - the user agent suffix is not visible ASCII and spaces,
+    /// - the root certificates are not PEM,
+    /// - the proxy, or the one from the environment, is not a valid http or https URL, or
+    /// - the base URL is plain http and would go through a proxy.
     pub fn build(self) -> Result<Client, Error> {
         self.build_with_url_from("the base URL")
     }
 
     fn build_with_url_from(self, url_name: &str) -> Result<Client, Error> {
-        let Self { key, base_url, limits, user_agent_suffix, pool_idle_timeout, allow_insecure_http, .. } = self;
-        // Lost on the way, as HTTP has it: what the service is told, and may repeat, is the key without them.
-        let key = key.trim_matches([' ', '\t']);
-        if key.trim().is_empty() {
-            return Err(Error::config("the API key is blank; give the key from your Contiguity console"));
+        let Self { key, limits, .. } = self;
+        // HTTP drops blanks at the ends of a header. The service then sees the key without them.
+        let key = key.trim();
+        if key.is_empty() {
+            return Err(Error::config("the API key must not be blank; use the key from your Contiguity console"));
         }
-        check_timeout("timeout", limits.timeout)?;
-        check_timeout("connect_timeout", limits.connect_timeout)?;
-        let base_url = check_base_url(&base_url, allow_insecure_http)
-            .map_err(|fault| Error::config(format!("{url_name} {fault}")))?;
+        if !key.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Error::config("the API key must be visible ASCII; copy it again from your Contiguity console"));
+        }
+        for (name, timeout) in [("timeout", limits.timeout), ("connect_timeout", limits.connect_timeout)] {
+            if timeout.is_zero() {
+                return Err(Error::config(format!("`{name}` must be longer than zero")));
+            }
+        }
+        let base_url = check_base_url(&self.base_url, self.allow_insecure_http)
+            .map_err(|problem| Error::config(format!("{url_name} {problem}")))?;
         let mut user_agent = concat!("contiguity-rust/", env!("CARGO_PKG_VERSION")).to_owned();
-        if let Some(suffix) = user_agent_suffix {
+        if let Some(suffix) = self.user_agent_suffix {
             user_agent.push(' ');
             user_agent.push_str(&suffix);
+        }
+        if !user_agent.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
+            return Err(Error::config("`user_agent_suffix` must be visible ASCII and spaces"));
         }
         let transport = Transport::new(Settings {
             base_url,
             key,
-            user_agent,
-            pool_idle_timeout,
+            user_agent: &user_agent,
+            pool_idle_timeout: self.pool_idle_timeout,
             limits,
             tls: self.tls,
             root_certificates: self.root_certificates,
             proxy: self.proxy,
+            allow_insecure_http: self.allow_insecure_http,
         })?;
         Ok(Client { shared: Arc::new(Shared { transport, key: key.to_owned() }), limits })
     }
 }
 
-/// The key is not shown, and neither are the base URL and the proxy, which may hold credentials.
+/// Key, base URL and proxy are not shown: they may contain credentials.
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
@@ -352,108 +438,28 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-/// What an operation asks for, in its own words.
-pub(crate) struct Request<'a> {
-    operation: &'static Operation,
-    otp_id: Option<&'a str>,
-    body: Option<Vec<u8>>,
-    private: &'a [&'a str],
-}
-
-impl<'a> Request<'a> {
-    pub(crate) fn new(operation: &'static Operation) -> Self {
-        Self { operation, otp_id: None, body: None, private: &[] }
-    }
-
-    /// The id that the operation's path has a place for.
-    pub(crate) fn otp_id(self, otp_id: &'a str) -> Self {
-        Self { otp_id: Some(otp_id), ..self }
-    }
-
-    /// The fields of the request.
-    pub(crate) fn body(self, fields: &impl Serialize) -> Self {
-        let mut body = Vec::with_capacity(USUAL_REQUEST);
-        // Fields are texts in a struct, which always make JSON.
-        let written = serde_json::to_writer(&mut body, fields);
-        debug_assert!(written.is_ok(), "a request's fields make JSON: {written:?}");
-        Self { body: Some(body), ..self }
-    }
-
-    /// Codes and phone numbers of this request, to be shown nowhere.
-    pub(crate) fn hiding(self, private: &'a [&'a str]) -> Self {
-        Self { private, ..self }
-    }
-}
-
-/// A complete 2xx answer, still to be read by its operation.
-pub(crate) struct Reply<'a> {
-    answer: Answer,
-    operation: &'static Operation,
-    redactor: Redactor<'a>,
-}
-
-impl Reply<'_> {
-    /// Reads the answer's `data`, and makes the operation's own answer of it and of the metadata. `read` may refuse: its
-    /// error is the end of a sentence about the answer.
-    pub(crate) fn read<'s, D: Deserialize<'s>, T>(
-        &'s self,
-        read: impl FnOnce(D, Metadata) -> Result<T, String>,
-    ) -> Result<T, Error> {
-        let envelope = match Envelope::parse(&self.answer.body) {
-            Ok(envelope) => envelope,
-            Err(error) => return Err(self.unreadable(&format!("it is not the JSON of an answer: {error}"))),
-        };
-        let Some(data) = envelope.data else {
-            return Err(self.unreadable("it has no `data`"));
-        };
-        // Structs would also be read from an array, field by field: `[true]` is no `verified`.
-        if !data.get().starts_with('{') {
-            return Err(self.unreadable("its `data` is not an object"));
-        }
-        match serde_json::from_str(data.get()) {
-            Ok(data) => read(data, envelope.metadata(&self.redactor)).map_err(|fault| self.unreadable(&fault)),
-            Err(error) => Err(self.unreadable(&format!("its `data` is not as documented: {error}"))),
-        }
-    }
-
-    /// What makes a text of the answer fit to be shown.
-    pub(crate) fn redactor(&self) -> &Redactor<'_> {
-        &self.redactor
-    }
-
-    #[cold]
-    fn unreadable(&self, message: &str) -> Error {
-        transport::unreadable(&self.answer, self.operation.effect, message, &self.redactor)
-    }
-}
-
-/// A variable's value, if it is set and not blank.
+/// Returns the value of an environment variable, if it is set and not blank.
 fn variable(name: &str) -> Result<Option<String>, Error> {
     match env::var(name) {
         Ok(value) => Ok(Some(value).filter(|value| !value.trim().is_empty())),
         Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => Err(Error::config(format!("{name} is not UTF-8; set it to plain text"))),
+        Err(env::VarError::NotUnicode(_)) => Err(Error::config(format!("{name} must be UTF-8"))),
     }
-}
-
-fn check_timeout(name: &str, timeout: Duration) -> Result<(), Error> {
-    if timeout.is_zero() {
-        return Err(Error::config(format!("`{name}` is zero, in which no call can succeed; give a longer time")));
-    }
-    Ok(())
 }
 
 fn check_base_url(text: &str, allow_insecure_http: bool) -> Result<WebUrl, &'static str> {
     let url = WebUrl::parse(text)?;
-    if url.uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return Err("carries credentials; leave them out, the API key is given apart");
+    if url.authority.as_str().contains('@') {
+        return Err("must not contain credentials; the API key is set separately");
     }
-    if url.uri.query().is_some() || text.contains('#') {
-        return Err("carries a query or a fragment; leave out what follows ? or #");
+    if url.path.query().is_some() || text.contains('#') {
+        return Err("must not contain a query or a fragment; remove what follows `?` or `#`");
     }
-    if !url.is_https && !url.is_loopback && !allow_insecure_http {
-        return Err("is plain http to a host that is not loopback, which would show the key to everyone on the way; \
-                    use https, or call `allow_insecure_http()` on a test network");
+    if !url.is_https() && !url.is_loopback && !allow_insecure_http {
+        return Err(
+            "is plain http to a host other than loopback, which would show the key to anyone on the network path; \
+                    use https, or call `allow_insecure_http()` on a test network",
+        );
     }
     Ok(url)
 }
@@ -465,20 +471,21 @@ const KEY_VARIABLES: [&str; 2] = ["CONTIGUITY_API_KEY", "CONTIGUITY_TOKEN"];
 
 const URL_VARIABLE: &str = "CONTIGUITY_BASE_URL";
 
-/// A text that takes longer to be accepted is a fault of the service; a person at a form waits no longer either.
+/// A service that takes longer to accept a text is not well, and a person at a form does not wait
+/// longer either.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// As good as never, and a time from now that every clock can hold.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
+/// As good as never, and a time that every clock can add.
+const MAX_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Two lost SYN packets and their repeats (RFC 6298) fit.
+/// Enough for two lost SYN packets to be sent again (RFC 6298).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Passing faults of a connection are over after the second try, or not soon.
+/// Temporary failures of a connection are over after the second try, or last longer than a call.
 const RETRIES: u32 = 2;
 
-/// Common servers close idle connections after 5 s (Node.js) or more: ours are gone before.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(3);
+/// With a long timeout and a server that returns 429 at once, more would only be load.
+const MAX_RETRIES: u32 = 10;
 
-/// Bytes of a request's JSON, for one allocation.
-const USUAL_REQUEST: usize = 128;
+/// Common servers close idle connections after 5 s (Node.js) or more. Ours are gone before.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(3);

@@ -1,16 +1,17 @@
-//! The JSON around every answer, and `Metadata`.
+//! The JSON around every response, and `Metadata`.
 
 use std::borrow::Cow;
 use std::str;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use crate::otp_id::OtpId;
 use crate::redact::Redactor;
 
-/// What the service says about an answer, each where it said so: for support requests and logs.
+/// Response metadata, for logs and support requests. Every field is optional.
 ///
 /// # Examples
 ///
@@ -19,161 +20,191 @@ use crate::redact::Redactor;
 /// # let client = sandbox.client();
 /// use contiguity::NewOtp;
 ///
-/// let sent = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
-/// assert!(sent.metadata.request_id.is_some_and(|id| id.starts_with("req_")));
-/// # Ok::<(), contiguity::Error>(())
+/// let sent = NewOtp::to("+14155552671")
+///     .language("en")
+///     .name("MyApp")
+///     .send(&client)?;
+/// let request_id = sent.metadata.request_id;
+/// assert!(request_id.is_some_and(|id| id.starts_with("req_")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metadata {
-    /// The id of this request, such as `req_…`: the one to name to the vendor's support.
+    /// The id of this request, such as `req_…`. The vendor's support asks for it.
     pub request_id: Option<String>,
-    /// When the service answered, by its own clock.
+    /// The time of the response, by the service's clock.
     pub timestamp: Option<SystemTime>,
-    /// The version of the API that answered, such as `v2026.7.29`.
+    /// The version of the API that responded, such as `v2026.7.29`.
     pub api_version: Option<String>,
 }
 
-/// An answer's outer object: the fields around `data` are trimmings, and odd ones never make an answer unreadable.
-#[derive(Default)]
+/// The outer object of a response. Odd metadata never makes a response unreadable.
+#[derive(Default, Deserialize)]
 pub(crate) struct Envelope<'a> {
-    id: Option<&'a RawValue>,
-    timestamp: Option<&'a RawValue>,
-    api_version: Option<&'a RawValue>,
-    message: Option<&'a RawValue>,
-    error: Option<&'a RawValue>,
-    pub(crate) data: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    id: Field<'a>,
+    #[serde(borrow, default)]
+    timestamp: Field<'a>,
+    #[serde(borrow, default)]
+    api_version: Field<'a>,
+    #[serde(borrow, default)]
+    message: Field<'a>,
+    #[serde(borrow, default)]
+    error: Field<'a>,
+    #[serde(borrow, default)]
+    data: Field<'a>,
 }
 
 impl<'a> Envelope<'a> {
-    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, serde_json::Error> {
-        match str::from_utf8(body) {
-            // Looked at as a whole, an answer is known to be UTF-8 in a fraction of the time that its parts take.
-            Ok(text) => serde_json::from_str(text),
-            // One that is not may still be read, if the odd bytes stand where nobody looks.
-            Err(_) => serde_json::from_slice(body),
+    /// The error is the end of a sentence about the response.
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, String> {
+        let text = str::from_utf8(without_mark(body)).map_err(|_| "the body is not UTF-8".to_owned())?;
+        if text.trim_ascii().is_empty() {
+            return Err("the body is empty".to_owned());
         }
+        object(text, "the body")
+    }
+
+    /// Returns the fields of `data`, or the end of a sentence about the response.
+    pub(crate) fn data<D: Deserialize<'a>>(&self) -> Result<D, String> {
+        let data = self.data.0.ok_or("`data` is missing")?;
+        object(data.get(), "`data`")
     }
 
     pub(crate) fn metadata(&self, redactor: &Redactor<'_>) -> Metadata {
         Metadata {
             request_id: self.request_id(redactor),
-            timestamp: self.timestamp.and_then(timestamp),
-            api_version: self.api_version.and_then(text).map(|version| redactor.value(version)),
+            timestamp: self.timestamp.0.and_then(timestamp),
+            api_version: self.api_version.text().map(|version| redactor.value(&version)),
         }
     }
 
     pub(crate) fn request_id(&self, redactor: &Redactor<'_>) -> Option<String> {
-        let id = self.id.and_then(text)?;
-        if id.is_empty() { None } else { Some(redactor.value(id)) }
+        self.id.text().filter(|id| !id.is_empty()).map(|id| redactor.value(&id))
     }
 
-    /// What went wrong, of an answer that is not 2xx: `data.error` as documented, or `message` as sometimes seen.
+    /// Returns what a response other than 2xx says of the problem: `data.error` as documented, or a
+    /// `message` as sometimes seen.
     pub(crate) fn complaint(&self) -> Complaint<'a> {
-        let inner: Complaint<'a> = self.data.and_then(read).unwrap_or_default();
-        let message = [inner.error, inner.message, self.message, self.error].into_iter().flatten();
-        Complaint { first: message.filter_map(text).find(|text| !text.trim().is_empty()), ..inner }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Envelope<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EnvelopeVisitor;
-
-        impl<'de> Visitor<'de> for EnvelopeVisitor {
-            type Value = Envelope<'de>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object with the answer in `data`")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
-                let mut envelope = Envelope::default();
-                while let Some(key) = map.next_key()? {
-                    let place = match key {
-                        Key::Id => &mut envelope.id,
-                        Key::Timestamp => &mut envelope.timestamp,
-                        Key::ApiVersion => &mut envelope.api_version,
-                        Key::Message => &mut envelope.message,
-                        Key::Error => &mut envelope.error,
-                        Key::Data if envelope.data.is_some() => {
-                            // Which of the two is the answer? A guess could let a stranger in.
-                            return Err(serde::de::Error::duplicate_field("data"));
-                        }
-                        Key::Data => &mut envelope.data,
-                        Key::Other => {
-                            map.next_value::<IgnoredAny>()?;
-                            continue;
-                        }
-                    };
-                    *place = Some(map.next_value()?);
-                }
-                Ok(envelope)
-            }
+        let data: ErrorData<'a> = self.data.read().unwrap_or_default();
+        let messages = [data.error, data.message, self.message, self.error];
+        Complaint {
+            message: messages.iter().filter_map(Field::text).find(|text| !text.trim().is_empty()),
+            agreement_url: data.agreement_url.text(),
         }
-
-        deserializer.deserialize_map(EnvelopeVisitor)
     }
 }
 
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
-enum Key {
-    Id,
-    Timestamp,
-    ApiVersion,
-    Message,
-    Error,
-    Data,
-    #[serde(other)]
-    Other,
-}
-
-/// The texts of an error answer.
-#[derive(Default, Deserialize)]
+/// What an error response says.
 pub(crate) struct Complaint<'a> {
-    #[serde(borrow, default)]
-    error: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    message: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    agreement_url: Option<&'a RawValue>,
-    #[serde(skip)]
-    pub(crate) first: Option<Cow<'a, str>>,
+    pub(crate) message: Option<Cow<'a, str>>,
+    pub(crate) agreement_url: Option<Cow<'a, str>>,
 }
 
-impl<'a> Complaint<'a> {
-    pub(crate) fn agreement_url(&self) -> Option<Cow<'a, str>> {
-        self.agreement_url.and_then(text)
+#[derive(Default, Deserialize)]
+struct ErrorData<'a> {
+    #[serde(borrow, default)]
+    error: Field<'a>,
+    #[serde(borrow, default)]
+    message: Field<'a>,
+    #[serde(borrow, default)]
+    agreement_url: Field<'a>,
+}
+
+/// A field of a response, whatever its type. `null` counts as missing.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Field<'a>(#[serde(borrow)] Option<&'a RawValue>);
+
+impl<'a> Field<'a> {
+    pub(crate) fn is_present(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Returns the JSON as it was sent.
+    #[cfg(feature = "webhook")]
+    pub(crate) fn json(&self) -> &'a str {
+        self.0.map_or("null", RawValue::get)
+    }
+
+    /// Returns the value if it has that type.
+    pub(crate) fn read<T: Deserialize<'a>>(&self) -> Option<T> {
+        serde_json::from_str(self.0?.get()).ok()
+    }
+
+    /// Returns the text if it is text. It is borrowed if it has no escapes.
+    pub(crate) fn text(&self) -> Option<Cow<'a, str>> {
+        #[derive(Deserialize)]
+        struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+        let inner = self.0?.get().strip_prefix('"')?.strip_suffix('"')?;
+        if inner.contains('\\') { self.read().map(|Text(text)| text) } else { Some(Cow::Borrowed(inner)) }
+    }
+
+    /// Returns a time in ISO 8601, as in `expires_at`.
+    pub(crate) fn time(&self) -> Option<SystemTime> {
+        humantime::parse_rfc3339(&self.text()?).ok()
+    }
+
+    /// Returns text that has to be there. The error is the end of a sentence about the response.
+    pub(crate) fn required_text(&self, name: &str) -> Result<Cow<'a, str>, String> {
+        self.text().ok_or_else(|| self.problem(name, "text"))
+    }
+
+    /// Returns a boolean that has to be there. The error is the end of a sentence about the response.
+    pub(crate) fn required_bool(&self, name: &str) -> Result<bool, String> {
+        self.read().ok_or_else(|| self.problem(name, "a boolean"))
+    }
+
+    /// Returns an id that has to be there. The error is the end of a sentence about the response.
+    pub(crate) fn required_otp_id(&self) -> Result<OtpId, String> {
+        let text = self.required_text("otp_id")?;
+        OtpId::parse(&text).map_err(|error| format!("`data.otp_id` {}", error.problem))
+    }
+
+    /// Checks the id of a response to a call that named one: absent, or the same.
+    pub(crate) fn expect_otp_id(&self, asked: &OtpId) -> Result<(), String> {
+        if self.is_present() && self.required_text("otp_id")? != asked.as_str() {
+            return Err("`data.otp_id` is not the id of this call".to_owned());
+        }
+        Ok(())
+    }
+
+    fn problem(&self, name: &str, expected: &str) -> String {
+        let problem = if self.is_present() { format!("is not {expected}") } else { "is missing".to_owned() };
+        format!("`data.{name}` {problem}")
     }
 }
 
-/// A field's value if it is of that type; what is odd counts as absent.
-pub(crate) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
-    serde_json::from_str(raw.get()).ok()
+/// Skips a byte order mark, which RFC 8259 §8.1 lets a reader ignore.
+pub(crate) fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
 }
 
-/// A field's text if it is text, borrowed where it has no escapes.
-pub(crate) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') { read::<Text<'_>>(raw).map(|text| text.0) } else { Some(Cow::Borrowed(inner)) }
+/// Deserializes a struct from a JSON object. Serde would also take an array, field by field.
+///
+/// The error is in our own words, since serde's may quote the text.
+fn object<'a, T: Deserialize<'a>>(json: &'a str, name: &str) -> Result<T, String> {
+    if !json.trim_ascii_start().starts_with('{') {
+        return Err(format!("{name} is not a JSON object"));
+    }
+    serde_json::from_str(json).map_err(|error| {
+        let is_json = serde_json::from_str::<IgnoredAny>(json).is_ok();
+        if is_json {
+            return format!("{name} has a field twice");
+        }
+        format!("{name} is not valid JSON (line {}, column {})", error.line(), error.column())
+    })
 }
 
-/// A time in ISO 8601, as in `expires_at`.
-pub(crate) fn time(raw: &RawValue) -> Option<SystemTime> {
-    humantime::parse_rfc3339(&text(raw)?).ok()
-}
-
-/// Unix milliseconds: a number, or the same as text.
+/// Reads Unix milliseconds: a number, or the same as text.
 fn timestamp(raw: &RawValue) -> Option<SystemTime> {
-    let text = text(raw).unwrap_or(Cow::Borrowed(raw.get()));
+    let text = raw.get().trim_matches('"');
     let milliseconds = match text.parse::<u64>() {
         Ok(milliseconds) => Duration::from_millis(milliseconds),
-        // A JSON number may also be written with a fraction or an exponent. Divided last, since thousandths have no
-        // exact float.
+        // A JSON number may also have a fraction or an exponent. Divided last, since thousandths have
+        // no exact float.
         Err(_) => Duration::try_from_secs_f64(text.parse().ok()?).ok()? / 1000,
     };
     UNIX_EPOCH.checked_add(milliseconds)

@@ -7,58 +7,66 @@ use std::time::Duration;
 use crate::phone::PhoneNumber;
 use crate::retry::{Effect, Failure};
 
-/// Everything that can go wrong with a call.
+/// The error type of all calls.
 ///
-/// Each error says whether the service may have acted on the call ([`may_have_sent`](Self::may_have_sent)) and whether
-/// doing it again is safe and may help ([`is_retryable`](Self::is_retryable)): a text costs money and annoys people, so the
-/// difference matters.
+/// Every error reports whether the service may have acted on the call
+/// ([`may_have_sent`](Self::may_have_sent)) and whether the call can be retried
+/// ([`is_retryable`](Self::is_retryable)). A text message costs money and annoys people, so check
+/// before you send another one.
 ///
-/// No error shows the API key, a code or a whole phone number, neither in its text nor in its `Debug`.
+/// No error shows the API key, a code or a whole phone number. `Debug` shows the same message as
+/// `Display`, since that is what a `main` that returns an error prints.
 ///
 /// # Examples
-///
-/// Telling what the person can mend from what the service said:
 ///
 /// ```
 /// # let sandbox = contiguity::sandbox::Sandbox::start()?;
 /// # let client = sandbox.client();
 /// use contiguity::{Error, NewOtp};
 ///
-/// match NewOtp::to("+1 415").language("en").name("MyApp").send(&client) {
+/// let result = NewOtp::to("+1 415")
+///     .language("en")
+///     .name("MyApp")
+///     .send(&client);
+/// match result {
 ///     Ok(sent) => println!("sent {}", sent.otp_id),
 ///     Err(Error::Validation(error)) => {
 ///         for issue in error.issues() {
 ///             println!("{}: {}", issue.field, issue.message);
 ///         }
 ///     }
-///     Err(Error::Api(error)) => println!("the service refused: {}", error.message()),
-///     Err(error) if error.may_have_sent() => println!("a text may be on its way: {error}"),
+///     Err(error) if error.may_have_sent() => {
+///         println!("a text may be on its way: {error}");
+///     }
+///     Err(Error::Api(error)) => {
+///         println!("the service refused: {}", error.message());
+///     }
 ///     Err(error) => println!("nothing was sent: {error}"),
 /// }
-/// # Ok::<(), Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The client cannot be used as it was set up. Nothing was sent.
+    /// The client cannot be used as it is configured. Nothing was sent.
     #[error(transparent)]
     Config(ConfigError),
-    /// The request has faults, all of which are listed. Nothing was sent.
+    /// The request has problems, all of which are listed. Nothing was sent.
     #[error(transparent)]
     Validation(ValidationError),
-    /// No complete answer came back.
+    /// No complete response was received.
     #[error(transparent)]
     Transport(TransportError),
-    /// The service, or a gateway in front of it, answered with a status other than 2xx.
+    /// The service, or a gateway in front of it, returned a status other than 2xx.
     #[error(transparent)]
     Api(ApiError),
-    /// The service answered 2xx, and the answer cannot be read. It has most likely acted.
+    /// The service returned 2xx with a response that cannot be read. The service most likely acted.
     #[error(transparent)]
     Decode(DecodeError),
 }
 
 impl Error {
-    /// The HTTP status, if an answer's head arrived.
+    /// Returns the HTTP status, if the head of a response was received.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match self {
@@ -69,86 +77,99 @@ impl Error {
         }
     }
 
-    /// The service's id of this request, such as `err_…`, if the answer named one: for the vendor's support.
+    /// Returns the service's id of this request, such as `err_…`, if the response contains one. The
+    /// vendor's support asks for it.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         match self {
             Self::Config(_) | Self::Validation(_) | Self::Transport(_) => None,
-            Self::Api(error) => error.inner.request_id.as_deref(),
+            Self::Api(error) => error.request_id(),
             Self::Decode(error) => error.inner.request_id.as_deref(),
         }
     }
 
-    /// How long the service asked to wait before the next try (`Retry-After`, RFC 9110 §10.2.3), counted from its
-    /// answer.
+    /// Returns the wait before a retry that the response asked for (`Retry-After`, RFC 9110 §10.2.3).
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Api(error) => error.inner.retry_after,
+            Self::Api(error) => error.retry_after(),
             _ => None,
         }
     }
 
-    /// Whether time ran out: while connecting, sending, or waiting for the answer.
+    /// Reports whether time ran out while connecting, sending or waiting for the response.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::Transport(error) if error.inner.kind == TransportKind::TimedOut)
+        matches!(self, Self::Transport(error) if error.is_timeout())
     }
 
-    /// Whether doing the same call again cannot act twice and may succeed.
+    /// Reports whether the call can be retried safely and may then succeed.
     ///
-    /// True for what was certainly not acted on and may pass (a name that does not resolve, a refused connection, 429),
-    /// and for every passing failure of a status read. The client has then already tried as often as
-    /// [`retries`](crate::ClientBuilder::retries) and the time-out allow.
+    /// This is true for a call that the service certainly did not act on and whose failure may be
+    /// temporary: a host that was not found, a refused connection, 429. It is also true for every
+    /// temporary failure of a status read. The client has already retried such a call as often as
+    /// [`retries`](crate::ClientBuilder::retries) and the timeout allow.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.outcome().is_some_and(|outcome| outcome.failure.may_be_repeated(outcome.effect))
+        self.delivery().is_some_and(|delivery| delivery.failure.can_be_retried(delivery.effect))
     }
 
-    /// Whether the service may have acted on this call, whatever the operation: for
-    /// [`NewOtp`](crate::NewOtp) and [`ResendOtp`](crate::ResendOtp), whether a text may have gone out.
+    /// Reports whether the service may have acted on this call.
     ///
-    /// `false` is certain. `true` means that it may have: an answer lost on its way back looks the same as a request that
-    /// was read and dropped.
+    /// For [`NewOtp`](crate::NewOtp) and [`ResendOtp`](crate::ResendOtp) this means that a text may
+    /// have been sent. `false` is definite. `true` means that it is unknown, because a lost response
+    /// looks the same as a request that was received and dropped.
     #[must_use]
     pub fn may_have_sent(&self) -> bool {
-        self.outcome().is_some_and(Outcome::may_have_acted)
+        self.delivery().is_some_and(Delivery::may_have_acted)
     }
 
     pub(crate) fn config(message: impl Into<String>) -> Self {
         Self::Config(ConfigError { message: message.into() })
     }
 
-    /// An earlier try of the same call may have been acted on, even if this last one was not.
+    /// Records that the service may have acted on an earlier try of the same call.
     pub(crate) fn after_an_act(mut self) -> Self {
         match &mut self {
             Self::Config(_) | Self::Validation(_) => {}
-            Self::Transport(error) => error.inner.outcome.acted_before = true,
-            Self::Api(error) => error.inner.outcome.acted_before = true,
-            Self::Decode(error) => error.inner.outcome.acted_before = true,
+            Self::Transport(error) => error.inner.delivery.acted_before = true,
+            Self::Api(error) => error.inner.delivery.acted_before = true,
+            Self::Decode(error) => error.inner.delivery.acted_before = true,
         }
         self
     }
 
-    fn outcome(&self) -> Option<Outcome> {
+    fn delivery(&self) -> Option<Delivery> {
         match self {
             Self::Config(_) | Self::Validation(_) => None,
-            Self::Transport(error) => Some(error.inner.outcome),
-            Self::Api(error) => Some(error.inner.outcome),
-            Self::Decode(error) => Some(error.inner.outcome),
+            Self::Transport(error) => Some(error.inner.delivery),
+            Self::Api(error) => Some(error.inner.delivery),
+            Self::Decode(error) => Some(error.inner.delivery),
         }
     }
 }
 
+/// Implements `Debug` as the message, since that is what a `main` that returns an error prints.
+macro_rules! debug_is_the_message {
+    ($($error:ident),+) => {$(
+        impl fmt::Debug for $error {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    )+};
+}
+debug_is_the_message!(Error, ConfigError, ValidationError, TransportError, ApiError, DecodeError);
+
 /// What is known of a call that failed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Outcome {
-    pub(crate) effect: Effect,
-    pub(crate) failure: Failure,
+pub(crate) struct Delivery {
+    effect: Effect,
+    failure: Failure,
     acted_before: bool,
 }
 
-impl Outcome {
+impl Delivery {
     pub(crate) fn new(effect: Effect, failure: Failure) -> Self {
         Self { effect, failure, acted_before: false }
     }
@@ -157,37 +178,44 @@ impl Outcome {
         self.acted_before || self.failure.may_have_acted()
     }
 
-    /// The end of every message about a call that got as far as the network.
+    /// The end of every message about a call that reached the network.
     fn in_words(self) -> &'static str {
         match (self.may_have_acted(), self.effect) {
             (false, _) => "the service did not act on this call",
             (true, Effect::Acts) => "the service may have acted on this call",
-            (true, Effect::Reads) if self.failure.may_be_repeated(self.effect) => {
-                "this call only reads and may be made again"
+            (true, Effect::Reads) if self.failure.can_be_retried(self.effect) => {
+                "this call is read-only and can be retried"
             }
-            (true, Effect::Reads) => "this call only reads",
+            (true, Effect::Reads) => "this call is read-only",
         }
     }
 }
 
-/// Why a [`Client`](crate::Client) cannot be used as it was set up: a key, a URL, a time-out or an environment variable. The
-/// message says what to do.
+/// An invalid configuration of a [`Client`](crate::Client).
+///
+/// The message names the setting and what to do.
 ///
 /// # Examples
 ///
 /// ```
 /// use contiguity::Client;
 ///
-/// let error = Client::builder("your-api-key").base_url("api.contiguity.com").build().unwrap_err();
-/// assert!(error.to_string().contains("https://"));
+/// let error = Client::builder("your-api-key")
+///     .base_url("api.contiguity.com")
+///     .build()
+///     .unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "the base URL must be an absolute URL with a host, such as https://example.com"
+/// );
 /// ```
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct ConfigError {
     message: String,
 }
 
-/// Every fault of a request that was not sent.
+/// The problems with a request. It was not sent.
 ///
 /// # Examples
 ///
@@ -196,14 +224,18 @@ pub struct ConfigError {
 /// # let client = sandbox.client();
 /// use contiguity::{Error, NewOtp};
 ///
-/// let error = NewOtp::to("+1 (415) 555-2671").language("english, please").name(" ").send(&client).unwrap_err();
+/// let error = NewOtp::to("+1 (415) 555-2671")
+///     .language("english, please")
+///     .name(" ")
+///     .send(&client)
+///     .unwrap_err();
 /// let Error::Validation(error) = error else { panic!("{error}") };
-/// let fields: Vec<_> = error.issues().iter().map(|issue| issue.field).collect();
+/// let fields: Vec<_> = error.issues().iter().map(|i| i.field).collect();
 /// assert_eq!(fields, ["to", "language", "name"]);
 /// assert_eq!(error.issues()[0].suggestion(), Some("+14155552671"));
-/// # Ok::<(), Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, thiserror::Error)]
 pub struct ValidationError {
     issues: Vec<Issue>,
 }
@@ -213,29 +245,25 @@ impl ValidationError {
         Self { issues }
     }
 
-    /// The faults, in the order of the request's fields. Never empty.
+    /// Returns the problems, in the order of the request's fields. The list is never empty.
     #[must_use]
     pub fn issues(&self) -> &[Issue] {
         &self.issues
     }
 }
 
-impl std::error::Error for ValidationError {}
-
+/// One problem is shown on the same line; several get a line each.
 impl fmt::Display for ValidationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nothing was sent: ")?;
-        for (index, issue) in self.issues.iter().enumerate() {
-            if index > 0 {
-                f.write_str("; ")?;
-            }
-            issue.fmt(f)?;
+        f.write_str("invalid request, nothing was sent:")?;
+        if let [issue] = self.issues.as_slice() {
+            return write!(f, " {issue}");
         }
-        Ok(())
+        self.issues.iter().try_for_each(|issue| write!(f, "\n- {issue}"))
     }
 }
 
-/// One fault of one field.
+/// A problem with one field of a request.
 ///
 /// # Examples
 ///
@@ -243,21 +271,22 @@ impl fmt::Display for ValidationError {
 /// # let client = contiguity::Client::new("your-api-key")?;
 /// use contiguity::{Error, IssueKind, VerifyOtp};
 ///
-/// let Err(Error::Validation(error)) = VerifyOtp::otp_id("otp_1").otp("12").send(&client) else { panic!() };
+/// let error = VerifyOtp::otp_id("otp_1").otp("12").send(&client).unwrap_err();
+/// let Error::Validation(error) = error else { panic!("{error}") };
 /// let issue = &error.issues()[0];
 /// assert_eq!((issue.field, issue.kind), ("otp", IssueKind::TooShort));
-/// assert_eq!(issue.to_string(), "`otp` has fewer than 4 digits; give the whole code");
-/// # Ok::<(), contiguity::Error>(())
+/// assert_eq!(issue.to_string(), "`otp` must have 4 to 10 digits");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Issue {
-    /// The field's name in the API, such as `to` or `success_url`.
+    /// The name of the field in the API, such as `to` or `success_url`.
     pub field: &'static str,
-    /// What kind of fault it is, for programs.
+    /// The kind of problem, to match on.
     pub kind: IssueKind,
-    /// What is wrong and what to do, for people, to follow the field's name: `is blank; give at least one visible
-    /// character`. Never repeats a phone number or a code.
+    /// The problem and what to do, in words. Reads after the field's name, for example `must not be
+    /// blank`. Never contains a phone number or a code.
     pub message: String,
     suggestion: Option<PhoneNumber>,
 }
@@ -267,8 +296,10 @@ impl Issue {
         Self { field, kind, message, suggestion }
     }
 
-    /// The phone number that the text would be without separators, to offer to the person: `+14155552671` for
+    /// Returns the phone number that the text most likely means, such as `+14155552671` for
     /// `+1 (415) 555-2671`.
+    ///
+    /// Ask the person to confirm it. Returns `None` if there is any doubt.
     #[must_use]
     pub fn suggestion(&self) -> Option<&str> {
         self.suggestion.as_ref().map(PhoneNumber::as_str)
@@ -300,21 +331,23 @@ impl fmt::Display for Issue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IssueKind {
-    /// Empty, or nothing but white space.
+    /// Empty, or only white space.
     Blank,
     /// Too few characters or digits.
     TooShort,
     /// Too many characters or digits.
     TooLong,
-    /// A character that the field cannot hold.
+    /// A character that the field does not allow.
     Character,
-    /// Not of the form that the field has.
+    /// Not in the form that the field requires.
     Format,
-    /// Well-formed, and not to be sent: an unknown value that came from an answer.
+    /// A well-formed value that this version does not support in requests.
     Unsupported,
 }
 
-/// Why no complete answer came back. Where the operating system said so, its [`io::Error`] is the
+/// A call that received no complete response.
+///
+/// If the operating system reported the cause, its [`io::Error`] is the
 /// [source](std::error::Error::source).
 ///
 /// # Examples
@@ -322,9 +355,16 @@ pub enum IssueKind {
 /// ```
 /// use contiguity::{Client, Error, NewOtp};
 ///
-/// // Nobody listens there.
-/// let client = Client::builder("your-api-key").base_url("http://127.0.0.1:1").retries(0).build()?;
-/// let error = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client).unwrap_err();
+/// // Nothing listens on this port.
+/// let client = Client::builder("your-api-key")
+///     .base_url("http://127.0.0.1:1")
+///     .retries(0)
+///     .build()?;
+/// let error = NewOtp::to("+14155552671")
+///     .language("en")
+///     .name("MyApp")
+///     .send(&client)
+///     .unwrap_err();
 /// assert!(matches!(error, Error::Transport(_)));
 /// assert!(!error.may_have_sent() && error.is_retryable());
 /// # Ok::<(), contiguity::Error>(())
@@ -335,42 +375,29 @@ pub struct TransportError {
     inner: Box<TransportInner>,
 }
 
-/// The whole message: it is what a `main` that returns an error prints.
-impl fmt::Debug for TransportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TransportError({:?})", self.to_string())
-    }
-}
-
 impl TransportError {
-    pub(crate) fn new(
-        outcome: Outcome,
-        kind: TransportKind,
-        message: String,
-        status: Option<u16>,
-        source: Option<io::Error>,
-    ) -> Self {
-        Self { inner: Box::new(TransportInner { outcome, kind, message, status, source }) }
+    pub(crate) fn new(inner: TransportInner) -> Self {
+        Self { inner: Box::new(inner) }
+    }
+
+    /// Reports whether time ran out while connecting, sending or waiting for the response.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.inner.is_timeout
     }
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("{message}; {}", outcome.in_words())]
-struct TransportInner {
-    outcome: Outcome,
-    kind: TransportKind,
-    message: String,
-    status: Option<u16>,
-    source: Option<io::Error>,
+#[error("{message}; {}", delivery.in_words())]
+pub(crate) struct TransportInner {
+    pub(crate) delivery: Delivery,
+    pub(crate) is_timeout: bool,
+    pub(crate) message: String,
+    pub(crate) status: Option<u16>,
+    pub(crate) source: Option<io::Error>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TransportKind {
-    TimedOut,
-    Other,
-}
-
-/// An answer with a status other than 2xx.
+/// A response with a status other than 2xx.
 ///
 /// # Examples
 ///
@@ -378,13 +405,17 @@ pub(crate) enum TransportKind {
 /// # let sandbox = contiguity::sandbox::Sandbox::start()?;
 /// use contiguity::{Client, Error, NewOtp};
 ///
-/// let client = Client::builder("no such key").base_url(sandbox.url()).build()?;
-/// let error = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client).unwrap_err();
-/// assert_eq!(error.status(), Some(401));
+/// let client = Client::builder("a-wrong-key").base_url(sandbox.url()).build()?;
+/// let error = NewOtp::to("+14155552671")
+///     .language("en")
+///     .name("MyApp")
+///     .send(&client)
+///     .unwrap_err();
 /// assert!(!error.may_have_sent());
 /// let Error::Api(error) = error else { panic!("{error}") };
+/// assert_eq!(error.status(), 401);
 /// println!("{}", error.message());
-/// # Ok::<(), Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(thiserror::Error)]
 #[error("{inner}")]
@@ -392,69 +423,83 @@ pub struct ApiError {
     inner: Box<ApiInner>,
 }
 
-/// The whole message: it is what a `main` that returns an error prints.
-impl fmt::Debug for ApiError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ApiError({:?})", self.to_string())
-    }
-}
-
 impl ApiError {
     pub(crate) fn new(inner: ApiInner) -> Self {
         Self { inner: Box::new(inner) }
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.inner.status
     }
 
-    /// What the service said was wrong; the status's own name where it said nothing readable.
+    /// Returns the service's description of the problem, or the standard name of the status if the
+    /// response contains none.
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.inner.message
+        self.inner.message.as_deref().or(self.inner.reason).unwrap_or("no message")
     }
 
-    /// Where an agreement must be accepted before the service does this, as some 403 answers say.
+    /// Returns the service's id of this request, such as `err_…`, if the response contains one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.inner.request_id.as_deref()
+    }
+
+    /// Returns the wait before a retry that the response asked for (`Retry-After`).
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.inner.retry_after
+    }
+
+    /// Returns the address of an agreement that the account must accept first. Some responses with
+    /// status 403 contain one.
     #[must_use]
     pub fn agreement_url(&self) -> Option<&str> {
         self.inner.agreement_url.as_deref()
     }
 }
 
-#[derive(Debug)]
 pub(crate) struct ApiInner {
-    pub(crate) outcome: Outcome,
+    pub(crate) delivery: Delivery,
     pub(crate) status: u16,
-    pub(crate) message: String,
+    /// The standard name of the status, if it has one.
+    pub(crate) reason: Option<&'static str>,
+    pub(crate) message: Option<String>,
     pub(crate) agreement_url: Option<String>,
     pub(crate) request_id: Option<String>,
     pub(crate) retry_after: Option<Duration>,
-    /// The beginning of a body that is no error of the service, such as a gateway's page.
-    pub(crate) excerpt: Option<String>,
+    /// What the body is, if it is not an error of the service.
+    pub(crate) body: Option<String>,
 }
 
 impl fmt::Display for ApiInner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "answered with status {}: {}", self.status, self.message)?;
-        if let Some(url) = &self.agreement_url {
-            write!(f, ", accept the agreement at {url}")?;
+        write!(f, "the service returned {}", self.status)?;
+        if let Some(reason) = self.reason {
+            write!(f, " {reason}")?;
         }
         if let Some(id) = &self.request_id {
             write!(f, " (request {id})")?;
         }
-        if let Some(excerpt) = &self.excerpt {
-            write!(f, ", with a body that is no error of the service: {excerpt:?}")?;
+        if let Some(message) = self.message.as_deref().filter(|message| Some(*message) != self.reason) {
+            write!(f, ": {message}")?;
         }
-        if let Some(wait) = self.retry_after {
-            write!(f, "; wait {} s before the next try", wait.as_secs())?;
+        if let Some(url) = &self.agreement_url {
+            write!(f, "; accept the agreement at {url}")?;
         }
-        write!(f, "; {}", self.outcome.in_words())
+        if let Some(body) = &self.body {
+            write!(f, "; {body}")?;
+        }
+        if let Some(wait) = self.retry_after.filter(|wait| !wait.is_zero()) {
+            write!(f, "; retry after {} s", wait.as_secs())?;
+        }
+        write!(f, "; {}", self.delivery.in_words())
     }
 }
 
-/// A complete 2xx answer that cannot be read.
+/// A complete 2xx response that could not be read.
 ///
 /// # Examples
 ///
@@ -464,24 +509,21 @@ impl fmt::Display for ApiInner {
 /// use contiguity::sandbox::Fault;
 /// use contiguity::{Error, NewOtp};
 ///
-/// sandbox.fail_next(Fault::garbage()); // a gateway's page, with status 200
-/// let error = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client).unwrap_err();
+/// sandbox.fail_next(Fault::garbage()); // a gateway's page, status 200
+/// let error = NewOtp::to("+14155552671")
+///     .language("en")
+///     .name("MyApp")
+///     .send(&client)
+///     .unwrap_err();
 /// assert!(matches!(error, Error::Decode(_)));
 /// assert!(error.may_have_sent());
 /// assert!(error.to_string().contains("It works!"));
-/// # Ok::<(), contiguity::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(thiserror::Error)]
 #[error("{inner}")]
 pub struct DecodeError {
     inner: Box<DecodeInner>,
-}
-
-/// The whole message: it is what a `main` that returns an error prints.
-impl fmt::Debug for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DecodeError({:?})", self.to_string())
-    }
 }
 
 impl DecodeError {
@@ -490,25 +532,19 @@ impl DecodeError {
     }
 }
 
-#[derive(Debug)]
 pub(crate) struct DecodeInner {
-    pub(crate) outcome: Outcome,
+    pub(crate) delivery: Delivery,
     pub(crate) status: u16,
     pub(crate) message: String,
     pub(crate) request_id: Option<String>,
-    pub(crate) excerpt: String,
 }
 
 impl fmt::Display for DecodeInner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot read the answer (status {}", self.status)?;
+        write!(f, "invalid response (status {}", self.status)?;
         if let Some(id) = &self.request_id {
             write!(f, ", request {id}")?;
         }
-        write!(f, "): {}", self.message)?;
-        if !self.excerpt.is_empty() {
-            write!(f, ", in {:?}", self.excerpt)?;
-        }
-        write!(f, "; {}", self.outcome.in_words())
+        write!(f, "): {}; {}", self.message, self.delivery.in_words())
     }
 }

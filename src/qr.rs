@@ -1,7 +1,9 @@
-//! A session's link as a QR code, for a terminal or a web page.
+//! QR codes for reverse OTP sessions, for a terminal or a web page.
 //!
-//! The person scans it with the phone that has to text: their messages open with number and factor filled in.
-//! [`ReverseSession::qr`] makes one.
+//! Requires the feature `qr`.
+//!
+//! The person scans the code with the phone that will send the text message. The phone opens a
+//! message with the number and the factor filled in. [`ReverseSession::qr`] creates the code.
 //!
 //! ```
 //! # let sandbox = contiguity::sandbox::Sandbox::start()?;
@@ -14,22 +16,26 @@
 //! ```
 
 use std::fmt;
-use std::fmt::Write as _;
 
+use qrcode::render::Renderer;
+use qrcode::render::unicode::Dense1x2;
 use qrcode::types::QrError;
 use qrcode::{Color, EcLevel};
 
-use crate::reverse::ReverseSession;
+use crate::reverse::initiate::ReverseSession;
 
 impl ReverseSession {
-    /// The link of [`ui.qr_code`](crate::Instructions::qr_code) as a QR code, to be shown to the person.
+    /// Creates a QR code of the link in [`ui.qr_code`](crate::Instructions::qr_code).
     ///
-    /// Asks nobody: the code is drawn here.
+    /// Sends no request: the code is created on this machine.
+    ///
+    /// Requires the feature `qr`.
     ///
     /// # Errors
     ///
-    /// [`qr::Error`](Error) if the answer had no link, as older servers' may, or one that is too long for a QR code (2953
-    /// bytes at most). Show the session's `to` and `factor` in words then.
+    /// Returns [`qr::Error`](Error) if the response had no link, which older servers may leave
+    /// out, or if the link is longer than 2953 bytes, the most that a QR code can hold. In both
+    /// cases, show the session's `to` and `factor` as text.
     ///
     /// # Examples
     ///
@@ -48,19 +54,16 @@ impl ReverseSession {
     pub fn qr(&self) -> Result<QrCode, Error> {
         let link = self.ui.as_ref().map(|ui| ui.qr_code.as_str()).unwrap_or_default();
         if link.trim().is_empty() {
-            return Err(Error { fault: Fault::NoLink });
+            return Err(Error { problem: QrProblem::NoLink });
         }
-        let drawn = draw(link).map_err(|_| Error { fault: Fault::TooLong(link.len()) })?;
-        let width = drawn.width();
-        let is_dark = drawn.into_colors().into_iter().map(|color| color == Color::Dark).collect();
-        Ok(QrCode { width, is_dark })
+        let code = encode(link).map_err(|_| Error { problem: QrProblem::TooLong(link.len()) })?;
+        Ok(QrCode { width: code.width(), modules: code.into_colors() })
     }
 }
 
-/// A QR code, ready to be shown. Made by [`ReverseSession::qr`].
+/// A QR code of a session's link. Created by [`ReverseSession::qr`].
 ///
-/// Every picture of it has the light margin of four modules that ISO/IEC 18004 asks for, so that nothing need be put around
-/// it.
+/// Every rendering includes the light margin of four modules that ISO/IEC 18004 requires.
 ///
 /// # Examples
 ///
@@ -82,16 +85,18 @@ impl ReverseSession {
 pub struct QrCode {
     width: usize,
     /// Row by row, without the margin.
-    is_dark: Vec<bool>,
+    modules: Vec<Color>,
 }
 
 impl QrCode {
-    /// Text for a terminal: two modules in each character, one above the other, black on white by escape codes, whatever
-    /// the terminal's own colours are. The last line has no line break, so print it with `println!`.
+    /// Returns the code as text for a terminal, black on white.
     ///
-    /// A link such as `sms:+16465550123?body=1234` takes 33 columns and 17 lines, the longest factor 61 columns. The
-    /// escapes (ECMA-48 SGR, 256 colours) are always written: for a file, a pipe or a person who set `NO_COLOR` there is
-    /// [`to_text`](Self::to_text).
+    /// Each character shows two modules, one above the other. Escape codes set the colors (ECMA-48
+    /// SGR, 256 colors), so the code is readable in every color theme. For a file, a pipe or a
+    /// person who set `NO_COLOR`, use [`to_text`](Self::to_text).
+    ///
+    /// A link such as `sms:+16465550123?body=1234` takes 33 columns and 17 lines. The longest
+    /// factor takes 61 columns and 31 lines. The text does not end with a line break.
     ///
     /// # Examples
     ///
@@ -106,13 +111,17 @@ impl QrCode {
     /// ```
     #[must_use]
     pub fn to_terminal(&self) -> String {
-        self.half_blocks(Background::Light, BLACK_ON_WHITE, RESET)
+        let text = self.to_text(Background::Light);
+        let lines = text.split('\n').map(|line| format!("{BLACK_ON_WHITE}{line}{RESET}"));
+        lines.collect::<Vec<_>>().join("\n")
     }
 
-    /// The same without escape codes, in the colours that are there: for `NO_COLOR`, plain text and simple terminals.
+    /// Returns the code as text without escape codes, for `NO_COLOR`, plain text and simple
+    /// terminals.
     ///
-    /// What is drawn is the text's colour, so the background has to be known. On the other one the code comes out
-    /// inverted, light on dark, which many phones read and others do not.
+    /// The text has the size of [`to_terminal`](Self::to_terminal) and is shown in the reader's own
+    /// colors, so `on` must match the reader's background. On the wrong background the code is
+    /// inverted, and some phones cannot read inverted codes.
     ///
     /// # Examples
     ///
@@ -132,14 +141,18 @@ impl QrCode {
     /// ```
     #[must_use]
     pub fn to_text(&self, on: Background) -> String {
-        self.half_blocks(on, "", "")
+        let mut renderer = Renderer::<Dense1x2>::new(&self.modules, self.width, MARGIN);
+        // The renderer prints `Dark` as a block, which has the color of the text.
+        if on == Background::Dark {
+            renderer.dark_color(Dense1x2::Light).light_color(Dense1x2::Dark);
+        }
+        renderer.build()
     }
 
-    /// A picture for a web page or a file: an `<svg>` element, black on a white ground that it brings along, of one unit for
-    /// each module.
+    /// Returns the code as an `<svg>` element for a web page or a file, black on white.
     ///
-    /// It has no size of its own, and fills the width it is given. Nothing of the session's text is in it but the code, so
-    /// it can stand in a page as it is.
+    /// The element has no fixed size and fills the width of its container. It contains only shapes,
+    /// no text of the session, so it is safe to insert into a page without escaping.
     ///
     /// # Examples
     ///
@@ -154,82 +167,48 @@ impl QrCode {
     /// ```
     #[must_use]
     pub fn to_svg(&self) -> String {
-        let size = self.width + 2 * MARGIN;
+        let margin = MARGIN as usize;
+        let size = self.width + 2 * margin;
         let mut svg = format!(
             r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size} {size}" shape-rendering="crispEdges" role="img" aria-label="QR code"><path fill="#fff" d="M0 0h{size}v{size}H0z"/><path fill="#000" d=""##
         );
-        for row in 0..size {
-            let mut column = 0;
-            while column < size {
-                let run = (column..size).take_while(|&column| self.is_dark(row, column)).count();
-                if run > 0 {
-                    // Writing to a String does not fail.
-                    let _ = write!(svg, "M{column} {row}h{run}v1h-{run}z");
-                }
-                column += run.max(1);
-            }
+        for (index, _) in self.modules.iter().enumerate().filter(|&(_, module)| *module == Color::Dark) {
+            let (x, y) = (margin + index % self.width, margin + index / self.width);
+            svg.push_str(&format!("M{x} {y}h1v1h-1z"));
         }
         svg.push_str(r#""/></svg>"#);
         svg
     }
-
-    /// Draws the dark modules, or on a dark background the light ones.
-    fn half_blocks(&self, on: Background, before: &str, after: &str) -> String {
-        let size = self.width + 2 * MARGIN;
-        let is_drawn = |row, column| self.is_dark(row, column) == (on == Background::Light);
-        let mut text = String::new();
-        // Below an odd number of rows the last line has one more, of margin.
-        for row in (0..size).step_by(2) {
-            if row > 0 {
-                text.push('\n');
-            }
-            text.push_str(before);
-            text.extend((0..size).map(|column| match (is_drawn(row, column), is_drawn(row + 1, column)) {
-                (true, true) => '█',
-                (true, false) => '▀',
-                (false, true) => '▄',
-                (false, false) => ' ',
-            }));
-            text.push_str(after);
-        }
-        text
-    }
-
-    /// The margin included: outside of the code, everything is light.
-    fn is_dark(&self, row: usize, column: usize) -> bool {
-        let inside = |position: usize| position.checked_sub(MARGIN).filter(|&position| position < self.width);
-        matches!((inside(row), inside(column)), (Some(row), Some(column)) if self.is_dark[row * self.width + column])
-    }
 }
 
-/// The size, and not the modules, which nobody can read.
+/// Shows the size without the modules.
 impl fmt::Debug for QrCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("QrCode").field("width", &self.width).finish_non_exhaustive()
     }
 }
 
-/// What [`QrCode::to_text`] is read on.
+/// The background that [`QrCode::to_text`] is shown on.
 ///
 /// # Examples
 ///
 /// ```
 /// use contiguity::qr::Background;
 ///
-/// let terminal = Background::Dark; // light letters, as most terminals have
+/// let terminal = Background::Dark; // light text, as in most terminals
 /// let paper = Background::Light;
 /// assert_ne!(terminal, paper);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Background {
-    /// Darker than the letters on it.
+    /// Darker than the text.
     Dark,
-    /// Lighter than the letters on it.
+    /// Lighter than the text.
     Light,
 }
 
-/// Why a session has no QR code. Made by [`ReverseSession::qr`].
+/// An error that [`ReverseSession::qr`] returns.
 ///
 /// # Examples
 ///
@@ -239,52 +218,59 @@ pub enum Background {
 /// use contiguity::InitiateReverseOtp;
 ///
 /// let mut session = InitiateReverseOtp::number("+14155552671").send(&client)?;
-/// session.ui = None; // as older servers answer
+/// session.ui = None; // as in a response of an older server
 /// assert!(session.qr().unwrap_err().is_missing_link());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no QR code: {fault}")]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no QR code: {problem}")]
 pub struct Error {
-    fault: Fault,
+    problem: QrProblem,
 }
 
 impl Error {
-    /// Whether the service's answer had no link to show.
+    /// Returns true if the service's response had no link.
     #[must_use]
     pub fn is_missing_link(&self) -> bool {
-        self.fault == Fault::NoLink
+        self.problem == QrProblem::NoLink
     }
 
-    /// Whether the link is longer than a QR code can hold.
+    /// Returns true if the link is longer than a QR code can hold.
     #[must_use]
     pub fn is_too_long(&self) -> bool {
-        matches!(self.fault, Fault::TooLong(_))
+        matches!(self.problem, QrProblem::TooLong(_))
+    }
+}
+
+/// Shows the message, which is what a `main` that returns the error prints.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-enum Fault {
-    #[error("the session has no link (`ui.qr_code`); show `factor` and `to` in words")]
+enum QrProblem {
+    #[error("the session has no link (`ui.qr_code`); show `factor` and `to` as text")]
     NoLink,
-    #[error("the session's link has {0} bytes, more than a QR code holds; show `factor` and `to` in words")]
+    #[error("the session's link has {0} bytes, more than a QR code can hold; show `factor` and `to` as text")]
     TooLong(usize),
 }
 
-/// The smallest code that holds the link, and with what room it has left, the one that survives most damage.
-fn draw(link: &str) -> Result<qrcode::QrCode, QrError> {
+/// Returns the smallest code for the link, with the most error correction that fits that size.
+fn encode(link: &str) -> Result<qrcode::QrCode, QrError> {
     let smallest = qrcode::QrCode::with_error_correction_level(link, EcLevel::L)?;
     let version = smallest.version();
-    let safer = [EcLevel::H, EcLevel::Q, EcLevel::M];
-    Ok(safer.into_iter().find_map(|level| qrcode::QrCode::with_version(link, version, level).ok()).unwrap_or(smallest))
+    let better = [EcLevel::H, EcLevel::Q, EcLevel::M];
+    Ok(better.into_iter().find_map(|level| qrcode::QrCode::with_version(link, version, level).ok()).unwrap_or(smallest))
 }
 
-/// In modules: ISO/IEC 18004 §9.1, the quiet zone of a QR code.
-const MARGIN: usize = 4;
+/// In modules: the quiet zone of a QR code (ISO/IEC 18004 §9.1).
+const MARGIN: u32 = 4;
 
-/// Colours 16 and 231 of the 256: black and white in every theme, unlike the first 16, which themes choose. All that the
-/// program had set before ends first, since reverse video would turn the code around.
+/// Colors 16 and 231 of the 256 are black and white in every theme; themes redefine the first 16.
+/// The leading 0 ends styles that the program has set, since reverse video would invert the code.
 const BLACK_ON_WHITE: &str = "\x1b[0;38;5;16;48;5;231m";
 
-/// At the end of each line, or a terminal that scrolls paints the rest of the line as well.
+/// Ends each line, or a terminal that scrolls would paint the rest of the line white.
 const RESET: &str = "\x1b[0m";

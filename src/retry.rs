@@ -1,85 +1,91 @@
-//! Which failure of which call may be repeated, and after how long. Pure: no socket, no clock, no sleep.
+//! What may be retried, and when. No socket, no clock, no sleep.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// What a call does to the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// It sends a text, uses up an attempt or changes a session: done twice, it acts twice.
+    /// It sends a text, uses up an attempt or changes a session. Done twice, it acts twice.
     Acts,
-    /// It only reads, and may be done again at any time.
+    /// It only reads. It can be done again at any time.
     Reads,
 }
 
-/// How a call failed, as far as it matters for doing it again.
+/// How a call failed, as far as it matters for a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// The request did not reach the service whole, for a reason that may pass: no such host, refused, timed out or cut
-    /// while connecting.
+    /// The request did not reach the service whole, for a reason that may be temporary: no such
+    /// host, connection refused, or timed out or cut while connecting.
     Unsent,
-    /// The handshake was refused, by a certificate or a TLS message: nothing was sent, and nothing will be next time.
+    /// Nothing was sent, and the next try would fail the same way: a certificate or TLS message was
+    /// refused, or a proxy refused to connect.
     Refused,
-    /// The request may have reached the service whole, and no complete answer came back.
+    /// The request may have reached the service whole, and no complete response came back.
     Lost,
-    /// The service, or something in front of it, answered with a status other than 2xx.
-    Answered(u16),
+    /// The service, or something in front of it, returned a status other than 2xx.
+    Returned(u16),
     /// A complete 2xx that cannot be read.
     Unreadable,
 }
 
 impl Failure {
-    /// Whether the service may have acted on the request.
+    /// Reports whether the service may have acted on the request.
     pub(crate) fn may_have_acted(self) -> bool {
         match self {
             Self::Unsent | Self::Refused => false,
             Self::Lost | Self::Unreadable => true,
-            // A redirect or a refusal is no act. What else is not 2xx may come from a gateway that has passed the
-            // request on.
-            Self::Answered(status) => !(300..500).contains(&status),
+            // Gateways return 408 for requests that they passed on, and a redirect such as 303 is the
+            // response to a request that was processed. Every other 4xx is a refusal.
+            Self::Returned(status) => status == 408 || !(400..500).contains(&status),
         }
     }
 
-    /// Whether doing the call again cannot act twice and may succeed. The one place that decides it.
-    pub(crate) fn may_be_repeated(self, effect: Effect) -> bool {
+    /// Reports whether the call can be made again without acting twice, and may then succeed. This
+    /// is the only place that decides it.
+    pub(crate) fn can_be_retried(self, effect: Effect) -> bool {
         match self {
-            // Nothing was sent. 429 (RFC 6585 §4) is the one answer that says: not done, come back.
-            Self::Unsent | Self::Answered(429) => true,
-            Self::Lost | Self::Answered(500..=599) => effect == Effect::Reads,
-            // The next handshake, the next answer would be the same.
-            Self::Refused | Self::Answered(_) | Self::Unreadable => false,
+            // Nothing was sent. 429 (RFC 6585 §4) is the one status that says: not done, come back.
+            Self::Unsent | Self::Returned(429) => true,
+            Self::Lost | Self::Returned(408 | 421 | 425 | 500..=599) => effect == Effect::Reads,
+            // The next handshake or response would be the same.
+            Self::Refused | Self::Returned(_) | Self::Unreadable => false,
         }
     }
 }
 
-/// How long to wait before the repeat with this number, counted from 0: what the service asked for, else exponential
-/// backoff with full jitter, a random share of 0.5 s, 1 s, 2 s and so on up to 8 s.
+/// Returns the wait before the retry with this number, counted from 0: what the service asked for,
+/// or exponential backoff with full jitter, a random time up to 0.5 s, 1 s, 2 s and so on to 8 s.
 ///
-/// `random` is drawn uniformly from 0 up to 1. Full jitter spreads the repeats of many clients best:
+/// `random` is drawn uniformly from 0 to 1. Full jitter spreads the retries of many clients best:
 /// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
-pub(crate) fn wait_before(repeat: u32, retry_after: Option<Duration>, random: f64) -> Duration {
-    retry_after.unwrap_or_else(|| {
-        let ceiling = FIRST_BACKOFF.saturating_mul(1 << repeat.min(16)).min(LONGEST_BACKOFF);
-        ceiling.mul_f64(random.clamp(0.0, 1.0))
+pub(crate) fn wait_before(retry: u32, retry_after: Option<Duration>, random: f64) -> Duration {
+    retry_after.filter(|wait| *wait > MIN_RETRY_AFTER).unwrap_or_else(|| {
+        let max = FIRST_BACKOFF.saturating_mul(1 << retry.min(16)).min(MAX_BACKOFF);
+        max.mul_f64(random.clamp(0.0, 1.0))
     })
 }
 
-/// Half a second: long enough for a restarted process or a moved address, short enough for a person who waits.
+/// A server that asks for no wait at all would otherwise be asked again in a busy loop.
+const MIN_RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// Half a second: long enough for a process that restarts or an address that moves, short enough
+/// for a person who waits.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 
-/// Eight seconds: beyond it a person has given up, and the call's time-out is near.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(8);
+/// After eight seconds a person has given up, and the call's timeout is near.
+const MAX_BACKOFF: Duration = Duration::from_secs(8);
 
-/// Reads `Retry-After`: seconds, or an HTTP date (RFC 9110 §10.2.3), which counts from the answer's own `Date` where
-/// it has one, since clocks differ.
-pub(crate) fn retry_after(value: &str, date: Option<&str>, now: std::time::SystemTime) -> Option<Duration> {
+/// Reads `Retry-After`: seconds, or an HTTP date (RFC 9110 §10.2.3). A date is compared with the
+/// response's own `Date` if there is one, since clocks differ.
+pub(crate) fn retry_after(value: &str, date: Option<&str>, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        // More digits than fit mean "never" and are no less a wait.
+        // A number too large for u64 means "never", which is still a wait.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let until = httpdate::parse_http_date(value).ok()?;
     let from = date.and_then(|date| httpdate::parse_http_date(date.trim()).ok()).unwrap_or(now);
-    // A date that has passed asks for no wait.
+    // A date in the past asks for no wait.
     Some(until.duration_since(from).unwrap_or_default())
 }
 
@@ -92,58 +98,62 @@ mod tests {
     #[test]
     fn the_delivery_table() {
         use Effect::{Acts, Reads};
-        // (failure, may have acted, repeated where it acts, repeated where it reads)
+        // (failure, may have acted, retried if it acts, retried if it reads)
         let table = [
             (Failure::Unsent, false, true, true),
             (Failure::Refused, false, false, false),
-            (Failure::Answered(429), false, true, true),
-            (Failure::Answered(300), false, false, false),
-            (Failure::Answered(307), false, false, false),
-            (Failure::Answered(400), false, false, false),
-            (Failure::Answered(401), false, false, false),
-            (Failure::Answered(408), false, false, false),
-            (Failure::Answered(499), false, false, false),
-            (Failure::Answered(500), true, false, true),
-            (Failure::Answered(503), true, false, true),
-            (Failure::Answered(599), true, false, true),
-            (Failure::Answered(101), true, false, false),
-            (Failure::Answered(600), true, false, false),
+            (Failure::Returned(429), false, true, true),
+            (Failure::Returned(300), true, false, false),
+            (Failure::Returned(303), true, false, false),
+            (Failure::Returned(307), true, false, false),
+            (Failure::Returned(400), false, false, false),
+            (Failure::Returned(401), false, false, false),
+            (Failure::Returned(408), true, false, true),
+            (Failure::Returned(421), false, false, true),
+            (Failure::Returned(425), false, false, true),
+            (Failure::Returned(499), false, false, false),
+            (Failure::Returned(500), true, false, true),
+            (Failure::Returned(503), true, false, true),
+            (Failure::Returned(599), true, false, true),
+            (Failure::Returned(101), true, false, false),
+            (Failure::Returned(600), true, false, false),
             (Failure::Lost, true, false, true),
             (Failure::Unreadable, true, false, false),
         ];
         for (failure, acted, acts, reads) in table {
             assert_eq!(failure.may_have_acted(), acted, "{failure:?} may have acted");
-            assert_eq!(failure.may_be_repeated(Acts), acts, "{failure:?} repeated where it acts");
-            assert_eq!(failure.may_be_repeated(Reads), reads, "{failure:?} repeated where it reads");
+            assert_eq!(failure.can_be_retried(Acts), acts, "{failure:?} is retried if it acts");
+            assert_eq!(failure.can_be_retried(Reads), reads, "{failure:?} is retried if it reads");
         }
     }
 
     #[test]
-    fn what_acts_is_never_repeated_after_it_may_have_acted() {
-        let all = (100..=999).map(Failure::Answered).chain([
+    fn a_call_that_may_have_acted_is_never_retried() {
+        let all = (100..=999).map(Failure::Returned).chain([
             Failure::Unsent,
             Failure::Refused,
             Failure::Lost,
             Failure::Unreadable,
         ]);
         for failure in all {
-            assert!(!(failure.may_have_acted() && failure.may_be_repeated(Effect::Acts)), "{failure:?}");
+            assert!(!(failure.may_have_acted() && failure.can_be_retried(Effect::Acts)), "{failure:?}");
         }
     }
 
     #[test]
     fn backoff_doubles_to_eight_seconds() {
-        let ceilings: Vec<u128> = (0..7).map(|repeat| wait_before(repeat, None, 1.0).as_millis()).collect();
-        assert_eq!(ceilings, [500, 1000, 2000, 4000, 8000, 8000, 8000]);
+        let waits: Vec<u128> = (0..7).map(|retry| wait_before(retry, None, 1.0).as_millis()).collect();
+        assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 8000, 8000]);
         assert_eq!(wait_before(u32::MAX, None, 1.0), Duration::from_secs(8));
         assert_eq!(wait_before(3, None, 0.0), Duration::ZERO);
         assert_eq!(wait_before(0, None, 0.5), Duration::from_millis(250));
     }
 
     #[test]
-    fn what_the_service_asked_for_comes_before_backoff() {
+    fn retry_after_counts_if_it_is_longer_than_100_ms() {
         assert_eq!(wait_before(0, Some(Duration::from_secs(90)), 0.1), Duration::from_secs(90));
-        assert_eq!(wait_before(5, Some(Duration::ZERO), 1.0), Duration::ZERO);
+        assert_eq!(wait_before(5, Some(Duration::ZERO), 1.0), Duration::from_secs(8));
+        assert_eq!(wait_before(0, Some(Duration::from_millis(100)), 0.5), Duration::from_millis(250));
     }
 
     #[test]
@@ -171,7 +181,7 @@ mod for_all_input {
 
     use super::{retry_after, wait_before};
 
-    /// The seconds that HTTP dates can name: up to the year 9999.
+    /// The range of HTTP dates, in seconds: up to the year 9999.
     const DATES: std::ops::Range<u64> = 0..253_402_300_800;
 
     fn at(seconds: u64) -> SystemTime {
@@ -179,34 +189,35 @@ mod for_all_input {
     }
 
     proptest! {
-        // What failed once belongs into a test with a name, not into a file of seeds.
+        // An input that failed once gets a test of its own, not a file of seeds.
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn backoff_stays_within_eight_seconds(
-            repeat in prop_oneof![0..8_u32, any::<u32>()],
+            retry in prop_oneof![0..8_u32, any::<u32>()],
             random in prop_oneof![0.0..1.0, -1e300..1e300],
         ) {
-            let wait = wait_before(repeat, None, random);
+            let wait = wait_before(retry, None, random);
             prop_assert!(wait <= Duration::from_secs(8), "{:?}", wait);
-            prop_assert!(wait <= wait_before(repeat, None, 1.0));
+            prop_assert!(wait <= wait_before(retry, None, 1.0));
         }
 
         #[test]
-        fn backoff_grows_and_begins_with_half_a_second(
-            repeat in prop_oneof![0..8_u32, 0..u32::MAX],
+        fn backoff_starts_at_half_a_second_and_grows(
+            retry in prop_oneof![0..8_u32, 0..u32::MAX],
             (less, more) in (0.0..1.0, 0.0..1.0).prop_map(|(a, b): (f64, f64)| (a.min(b), a.max(b))),
         ) {
-            let ceiling = wait_before(repeat, None, 1.0);
-            prop_assert!(ceiling >= Duration::from_millis(500));
-            let next = wait_before(repeat + 1, None, 1.0);
-            prop_assert_eq!(next, (ceiling * 2).min(Duration::from_secs(8)));
-            prop_assert!(wait_before(repeat, None, less) <= wait_before(repeat, None, more));
+            let max = wait_before(retry, None, 1.0);
+            prop_assert!(max >= Duration::from_millis(500));
+            let next = wait_before(retry + 1, None, 1.0);
+            prop_assert_eq!(next, (max * 2).min(Duration::from_secs(8)));
+            prop_assert!(wait_before(retry, None, less) <= wait_before(retry, None, more));
         }
 
         #[test]
-        fn what_was_asked_for_is_waited(repeat: u32, asked: Duration, random in 0.0..1.0) {
-            prop_assert_eq!(wait_before(repeat, Some(asked), random), asked);
+        fn the_service_is_given_the_time_it_asks_for(retry: u32, seconds in 1..u64::MAX, random in 0.0..1.0) {
+            let asked = Duration::from_secs(seconds);
+            prop_assert_eq!(wait_before(retry, Some(asked), random), asked);
         }
 
         #[test]
@@ -216,7 +227,7 @@ mod for_all_input {
         }
 
         #[test]
-        fn a_date_is_the_time_until_then(
+        fn a_date_is_the_time_until_it(
             (until, date) in (DATES, DATES),
             (near, before) in (-100..100_i64, any::<bool>()),
             now in DATES,
@@ -231,7 +242,7 @@ mod for_all_input {
         }
 
         #[test]
-        fn nothing_else_is_a_wait(
+        fn any_other_text_is_not_a_wait(
             text in prop_oneof![
                 "(?s).{0,40}",
                 "[0-9.+eE -]{0,12}",

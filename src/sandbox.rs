@@ -1,8 +1,11 @@
-//! The service in a box: an HTTP server in this process that behaves as the Contiguity OTP API does, with an inbox to
-//! read the codes from, a clock to move and faults to inject.
+//! A local server that behaves like the Contiguity OTP API, for tests without an account.
 //!
-//! [`Sandbox::start`] takes milliseconds and needs neither an account nor a network. The server listens on loopback
-//! only, and stops when the [`Sandbox`] is dropped.
+//! Requires the feature `sandbox`.
+//!
+//! [`Sandbox::start`] takes milliseconds and needs no network. The server listens on loopback and
+//! stops when the [`Sandbox`] is dropped. It sends no real messages: [`Sandbox::phone`] returns the
+//! messages of a phone. [`Sandbox::advance`] moves the clock, and [`Sandbox::fail_next`] makes a
+//! request fail.
 //!
 //! ```
 //! use std::time::Duration;
@@ -12,72 +15,114 @@
 //! let sandbox = Sandbox::start()?;
 //! let client = sandbox.client();
 //!
-//! let sent = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
-//! let sms = sandbox.phone("+14155552671").last_message().expect("a text");
+//! let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+//! let sent = request.send(&client)?;
+//! let sms = sandbox.phone("+14155552671").last_message().expect("a message");
 //! assert_eq!(sms.text, format!("Your MyApp code is {}", sms.code));
 //!
-//! sandbox.advance(Duration::from_secs(16 * 60)); // codes live for 15 minutes
+//! sandbox.advance(Duration::from_secs(16 * 60)); // codes expire after 15 minutes
 //! let check = VerifyOtp::otp_id(&sent.otp_id).otp(&sms.code).send(&client)?;
 //! assert!(!check.verified);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What it does
+//! # Behavior
 //!
-//! - Codes are six random digits and expire 15 minutes after they were first sent. A resend sends the same code and
-//!   does not renew it; of a used or expired code it answers `resent: false` and sends nothing. A wrong, used or
-//!   expired code is `verified: false`.
-//! - A reverse session waits for ten minutes. It is verified when its phone texts its factor to its number
-//!   ([`Phone::text`]), in any case and with any space around it; every other text changes nothing. Cancelling a
-//!   cancelled session succeeds again, a verified or expired one cannot be cancelled (400). Texts and instructions are
-//!   English whatever the language.
-//! - When a session with a `success_url` on loopback is verified, the webhook is posted to it, signed with
-//!   [`Sandbox::webhook_secret`]. Unless an answer of 2xx comes within 3 seconds it is posted again, four times in all,
-//!   after 0.1, 0.4 and 1.6 seconds. See [`Sandbox::webhooks`].
-//! - Any key that begins with `contiguity_sk_` will do, others get a 401. What is malformed gets a 400 that says why,
-//!   in the service's error envelope.
-//! - Of texts, codes, sessions and webhook attempts the newest 10,000 are kept, and no more than 8 MiB of the text in
-//!   them; the oldest are forgotten, and their ids with them. [`Sandbox::deliveries`] counts on, for the last 100,000
-//!   numbers.
+//! - **Codes** are six random digits. They expire 15 minutes after the first message. A resend
+//!   sends the same code, and its expiry does not change. Resending a used or expired code returns
+//!   `resent: false` and sends nothing. A wrong, used or expired code is `verified: false`.
+//! - **Reverse sessions** expire after ten minutes. A session is verified when its phone texts its
+//!   factor to its number ([`Phone::text`]). Case and surrounding white space are ignored. Any other
+//!   text changes nothing. A cancelled session can be cancelled again. A verified or expired one
+//!   cannot be cancelled, and the response is 400.
+//! - **Languages** are the 34 that the vendor documents. Any other is refused with 400, unless
+//!   [`Sandbox::any_language`] was called. Messages and instructions are in English regardless.
+//! - **Webhooks** are posted to the session's `success_url` when it is verified, signed with
+//!   [`Sandbox::webhook_secret`]. Without a 2xx response within 3 seconds, the webhook is sent
+//!   again after 0.1, 0.4 and 1.6 seconds. Webhooks are sent to loopback hosts only. Names
+//!   under `localhost` are loopback, without a DNS lookup. See [`Sandbox::webhooks`].
+//! - **API keys** must begin with `contiguity_sk_`. Other keys are refused with 401.
+//! - **Malformed requests** are refused with 400, or another 4xx status, and a message that says
+//!   why.
 //!
-//! # From other programs
+//! # Limits
 //!
-//! The server speaks to any client in any language; `Sandbox::start_on(4010)` gives it a port to be known by. What the
-//! methods of [`Sandbox`] do is also at hand over HTTP, in JSON and without a key:
+//! - The sandbox serves only programs on this machine, not web pages. A request whose `Host` is not a
+//!   loopback name or address is refused with 421. A request with an `Origin` other than the
+//!   sandbox's own is refused with 403.
+//! - The newest 10,000 messages, codes, sessions and webhook attempts are kept, with up to 8 MiB of
+//!   text of each kind. Older ones are dropped. [`Sandbox::deliveries`] counts the messages to the
+//!   last 100,000 numbers.
+//! - Up to 256 connections are served at a time, and more have to wait. A connection is closed if
+//!   the next request does not arrive within 60 seconds.
+//! - Up to 1,000 webhooks can be pending. Further webhooks are not sent, and [`Sandbox::webhooks`]
+//!   lists them with an error.
 //!
-//! | call | body | answer |
+//! # Other programs and languages
+//!
+//! Any HTTP client can use the server. [`Sandbox::start_on`] gives it a fixed port:
+//!
+//! ```text
+//! curl http://127.0.0.1:4010/otp/new \
+//!     -H 'Authorization: Token contiguity_sk_sandbox' \
+//!     -d '{"to":"+14155552671","language":"en","name":"MyApp"}'
+//! ```
+//!
+//! These control calls mirror the methods of [`Sandbox`]. They use JSON and need no API key.
+//!
+//! | call | body | response |
 //! |---|---|---|
-//! | `GET /sandbox/messages` | | `[{"to","text","code","otp_id","language","at"}]`, oldest first |
-//! | `GET /sandbox/webhooks` | | `[{"url","event_id","otp_id","attempt","status","error","at"}]`, oldest first |
-//! | `POST /sandbox/text` | `{"from","to","body"}` | `{"verified":[otp_id]}`, the sessions that this verified |
-//! | `POST /sandbox/advance` | `{"seconds"}` | `{"now"}`, the service's time |
-//! | `POST /sandbox/fail` | `{"fault"}` and what belongs to it | `{"waiting"}`, the number of faults queued |
+//! | `GET /sandbox/messages` | | the messages, oldest first |
+//! | `GET /sandbox/webhooks` | | the webhook attempts, oldest first |
+//! | `POST /sandbox/text` | `{"from","to","body"}` | the sessions that this text verified |
+//! | `POST /sandbox/advance` | `{"seconds"}` | the sandbox's time |
+//! | `POST /sandbox/fail` | `{"fault"}` and its options | the number of queued faults |
 //! | `POST /sandbox/reset` | none, or `{}` | `{}` |
 //!
-//! `fault` is `status` (with `status`, and if wanted `after_acting` and `retry_after` in seconds), `delay` (with
-//! `seconds`), `drop_before`, `drop_after`, `half` or `garbage`. Times are ISO 8601 in UTC, by the service's clock.
+//! ```text
+//! messages: [{"to","text","code","otp_id","language","at"}]
+//! webhooks: [{"url","event_id","otp_id","attempt","status","error","at"}]
+//! text:     {"verified":[otp_id]}
+//! advance:  {"now"}
+//! fail:     {"waiting"}
+//! ```
+//!
+//! Times are ISO 8601 in UTC, by the sandbox's clock. The faults are those of [`Fault`]:
+//!
+//! | `"fault"` | options |
+//! |---|---|
+//! | `"status"` | `"status"`, and optionally `"after_acting"` and `"retry_after"` in seconds |
+//! | `"delay"` | `"seconds"` |
+//! | `"drop_before"`, `"drop_after"`, `"half"`, `"garbage"` | none |
 
+mod access;
 mod api;
+mod backend;
+mod bounded_map;
 mod control;
 mod fault;
+mod message;
 mod server;
 mod state;
 mod webhooks;
 
 use std::fmt;
-use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::io;
+use std::time::{Duration, Instant};
 
 use self::server::Server;
-use self::state::{State, random_text};
-use crate::{Client, Error, Input, Language, OtpId, PhoneNumber, reverse};
+use crate::client::Client;
+use crate::phone::PhoneNumber;
+use crate::reverse;
+use crate::validate::Input;
 
 pub use self::fault::{Fault, StatusFault};
+pub use self::message::{Sms, WebhookAttempt};
 
-/// A service of one's own: a server on loopback that stops, and frees its port, when this is dropped.
+/// A running sandbox server. It listens on loopback and stops when dropped.
 ///
-/// All methods take `&self`, so that threads can share one sandbox by reference. The [module](self) says what it does.
+/// All methods take `&self`, so threads can share one sandbox by reference. The [module](self)
+/// describes its behavior.
 ///
 /// # Examples
 ///
@@ -88,9 +133,10 @@ pub use self::fault::{Fault, StatusFault};
 /// let sandbox = Sandbox::start()?;
 /// let client = sandbox.client();
 ///
-/// let sent = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
-/// let code = sandbox.phone("+14155552671").last_message().expect("a text").code;
-/// let check = VerifyOtp::otp_id(&sent.otp_id).otp(code).send(&client)?;
+/// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+/// let sent = request.send(&client)?;
+/// let sms = sandbox.phone("+14155552671").last_message().expect("a message");
+/// let check = VerifyOtp::otp_id(&sent.otp_id).otp(sms.code).send(&client)?;
 /// assert!(check.verified);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -105,7 +151,7 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if this machine gives no port or no thread.
+    /// Returns an error if the system provides no port or no thread.
     ///
     /// # Examples
     ///
@@ -114,40 +160,53 @@ impl Sandbox {
     ///
     /// let sandbox = Sandbox::start()?;
     /// assert!(sandbox.url().starts_with("http://127.0.0.1:"));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn start() -> Result<Self, Error> {
+    pub fn start() -> io::Result<Self> {
         Self::start_on(0)
     }
 
-    /// Starts a sandbox on the given port of 127.0.0.1, for other programs to find; port 0 is a free one.
+    /// Starts a sandbox on a fixed port of 127.0.0.1, so that other programs can find it.
+    ///
+    /// Port 0 is a free port, as with [`start`](Self::start).
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] if the port is in use or not allowed.
+    /// Returns an error of the kind [`AddrInUse`](io::ErrorKind::AddrInUse) if the port is in use,
+    /// and [`PermissionDenied`](io::ErrorKind::PermissionDenied) if this program may not use it.
     ///
     /// # Examples
     ///
-    /// ```no_run
-    /// use contiguity::sandbox::Sandbox; // no_run: another program may have the port
-    ///
-    /// let sandbox = Sandbox::start_on(4010)?;
-    /// assert_eq!(sandbox.url(), "http://127.0.0.1:4010");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn start_on(port: u16) -> Result<Self, Error> {
-        let server = Server::start(port).map_err(|error| {
-            let advice = if port == 0 { "" } else { "; stop the program that uses the port, or take another one" };
-            Error::config(format!("the sandbox cannot listen on 127.0.0.1:{port}: {error}{advice}"))
+    /// use std::io::ErrorKind;
+    /// use contiguity::sandbox::Sandbox;
+    ///
+    /// let sandbox = match Sandbox::start_on(4010) {
+    ///     Ok(sandbox) => sandbox,
+    ///     Err(error) if error.kind() == ErrorKind::AddrInUse => Sandbox::start()?,
+    ///     Err(error) => return Err(error),
+    /// };
+    /// println!("listening on {}", sandbox.url());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn start_on(port: u16) -> io::Result<Self> {
+        let server = Server::start(port, MAX_REQUEST_TIME).map_err(|error| {
+            let advice = match error.kind() {
+                io::ErrorKind::AddrInUse => "; stop the program that uses the port, or choose another port",
+                io::ErrorKind::PermissionDenied => "; choose a port from 1024 to 65535",
+                _ => "",
+            };
+            io::Error::new(error.kind(), format!("the sandbox cannot listen on 127.0.0.1:{port}: {error}{advice}"))
         })?;
         let url = format!("http://{}", server.address);
-        let client = Client::builder(API_KEY).base_url(url.as_str()).build()?;
+        let client = client_of(&url);
         Ok(Self { server, url, client })
     }
 
-    /// A client of this sandbox, with the defaults of [`Client`]. All clients that this gives share their connections.
+    /// Returns a client of this sandbox with default settings.
     ///
-    /// For a client with other settings, build one from [`url`](Self::url) and [`api_key`](Self::api_key).
+    /// All clients that this method returns share their connections. For other settings, build a
+    /// client from [`url`](Self::url) and [`api_key`](Self::api_key).
     ///
     /// # Examples
     ///
@@ -156,10 +215,14 @@ impl Sandbox {
     /// use contiguity::{Client, NewOtp};
     ///
     /// let sandbox = Sandbox::start()?;
-    /// NewOtp::to("+14155552671").language("en").name("MyApp").send(&sandbox.client())?;
+    /// let client = sandbox.client();
+    /// NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
     ///
-    /// let own = Client::builder(sandbox.api_key()).base_url(sandbox.url()).build()?;
-    /// NewOtp::to("+14155552671").language("en").name("MyApp").send(&own)?;
+    /// let custom = Client::builder(sandbox.api_key())
+    ///     .base_url(sandbox.url())
+    ///     .retries(0)
+    ///     .build()?;
+    /// NewOtp::to("+14155552671").language("en").name("MyApp").send(&custom)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
@@ -167,23 +230,45 @@ impl Sandbox {
         self.client.clone()
     }
 
-    /// Where the server listens, `http://127.0.0.1:PORT`: the base URL for a client.
+    /// Returns the server's URL, `http://127.0.0.1:PORT`: the base URL for a client.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::sandbox::Sandbox;
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// println!("export CONTIGUITY_BASE_URL={}", sandbox.url());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// A key that the sandbox takes. Any other that begins with `contiguity_sk_` does as well.
+    /// Returns an API key that the sandbox accepts.
+    ///
+    /// It accepts any other key that begins with `contiguity_sk_` as well.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::sandbox::Sandbox;
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// assert!(sandbox.api_key().starts_with("contiguity_sk_"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn api_key(&self) -> &str {
         API_KEY
     }
 
-    /// The phone with this number: what it has received, and what it texts.
+    /// Returns the phone with this number, to read its messages and to text from it.
     ///
     /// # Panics
     ///
-    /// If the number is not in E.164, such as `+14155552671`.
+    /// Panics if the number is not in E.164, such as `+14155552671`.
     ///
     /// # Examples
     ///
@@ -192,16 +277,17 @@ impl Sandbox {
     ///
     /// let sandbox = Sandbox::start()?;
     /// assert!(sandbox.phone("+14155552671").messages().is_empty());
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # Ok::<(), std::io::Error>(())
     /// ```
     #[track_caller]
     pub fn phone(&self, number: impl Into<Input<PhoneNumber>>) -> Phone<'_> {
         Phone { sandbox: self, number: checked(number.into()) }
     }
 
-    /// Moves the service's clock forward: codes and sessions expire, and all times that the service tells move along.
-    /// The clock of this program stays, and so do waits, delays and the signatures of webhooks. It ends with the year
-    /// 9999.
+    /// Moves the sandbox's clock forward, so that codes and sessions expire.
+    ///
+    /// All times that the sandbox returns move with it. The real clock still applies to delays,
+    /// timeouts and the signatures of webhooks. The clock stops at the end of the year 9999.
     ///
     /// # Examples
     ///
@@ -214,17 +300,19 @@ impl Sandbox {
     /// let client = sandbox.client();
     /// let session = InitiateReverseOtp::number("+14155552671").send(&client)?;
     ///
-    /// sandbox.advance(Duration::from_secs(11 * 60)); // sessions wait for ten minutes
+    /// sandbox.advance(Duration::from_secs(11 * 60)); // more than ten minutes
     /// let status = VerifyReverseOtp::otp_id(&session.otp_id).send(&client)?;
     /// assert_eq!(status.status, Status::Expired);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn advance(&self, by: Duration) {
-        self.server.shared.with(|state, _| state.advance(by));
+        self.server.backend.with(|state, _| state.advance(by));
     }
 
-    /// The service's clock, to wait by: sleeping moves it along and takes no time, so that a
-    /// [`Wait`](crate::reverse::Wait) of five minutes is over at once.
+    /// Returns the sandbox's clock for [`Wait::clock`](reverse::Wait::clock).
+    ///
+    /// Sleeping by this clock moves it forward and takes no real time, so that a wait of five
+    /// minutes ends at once.
     ///
     /// # Examples
     ///
@@ -237,17 +325,21 @@ impl Sandbox {
     /// let client = sandbox.client();
     /// let session = InitiateReverseOtp::number("+14155552671").send(&client)?;
     ///
-    /// let outcome = session.wait(&client).clock(&sandbox.clock()).run()?; // nobody texts
+    /// // No text arrives.
+    /// let outcome = session.wait(&client).clock(&sandbox.clock()).run()?;
     /// assert_eq!(outcome, Outcome::TimedOut { cancelled: true });
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn clock(&self) -> Clock<'_> {
-        Clock { sandbox: self, began: Instant::now() }
+    pub fn clock(&self) -> SandboxClock<'_> {
+        SandboxClock { sandbox: self, began: Instant::now() }
     }
 
-    /// Queues a fault, a [`Fault`] or a [`StatusFault`]: one for each of the API requests that arrive whole from now
-    /// on, first in, first out. A request that a client repeats by itself is another one. Control calls are never hit.
+    /// Queues a [`Fault`] or [`StatusFault`] for the next API request.
+    ///
+    /// Each queued fault affects one API request, in the order in which they were queued. A
+    /// client's retry is another request. Faults do not affect control calls, requests that do not
+    /// arrive whole, or those of web pages.
     ///
     /// # Examples
     ///
@@ -257,12 +349,14 @@ impl Sandbox {
     ///
     /// let sandbox = Sandbox::start()?;
     /// let client = sandbox.client();
-    /// let send = || NewOtp::to("+14155552671").language("en").name("MyApp").send(&client);
+    /// let send = || {
+    ///     NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)
+    /// };
     ///
     /// sandbox.fail_next(Fault::status(502).after_acting());
     /// let error = send().unwrap_err();
     /// assert_eq!(error.status(), Some(502));
-    /// assert!(error.may_have_sent()); // and so it was:
+    /// assert!(error.may_have_sent());
     /// assert_eq!(sandbox.deliveries("+14155552671"), 1);
     ///
     /// assert!(send().is_ok());
@@ -270,15 +364,43 @@ impl Sandbox {
     /// ```
     pub fn fail_next(&self, fault: impl Into<Fault>) {
         let fault = fault.into();
-        self.server.shared.with(|state, _| state.fail_next(fault));
+        self.server.backend.with(|state, _| state.fail_next(fault));
     }
 
-    /// How many texts were sent to a number: what its owner counts, whatever the callers were told. Texts that are no
-    /// longer kept are counted too.
+    /// Accepts languages that the vendor does not document, such as `eo`.
+    ///
+    /// The sandbox otherwise refuses them with 400, so that tests do not pass where the real
+    /// service may fail. [`reset`](Self::reset) keeps this setting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::NewOtp;
+    /// use contiguity::sandbox::Sandbox;
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// let client = sandbox.client();
+    /// let send = || {
+    ///     NewOtp::to("+14155552671").language("eo").name("MyApp").send(&client)
+    /// };
+    /// assert_eq!(send().unwrap_err().status(), Some(400));
+    ///
+    /// sandbox.any_language();
+    /// assert!(send().is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn any_language(&self) {
+        self.server.backend.with(|state, _| state.accept_any_language());
+    }
+
+    /// Returns the number of text messages sent to a number.
+    ///
+    /// It counts what the person received, regardless of the responses. Messages that are no longer
+    /// kept count as well.
     ///
     /// # Panics
     ///
-    /// If the number is not in E.164, such as `+14155552671`.
+    /// Panics if the number is not in E.164, such as `+14155552671`.
     ///
     /// # Examples
     ///
@@ -288,7 +410,8 @@ impl Sandbox {
     ///
     /// let sandbox = Sandbox::start()?;
     /// let client = sandbox.client();
-    /// let sent = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
+    /// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+    /// let sent = request.send(&client)?;
     /// ResendOtp::otp_id(&sent.otp_id).send(&client)?;
     /// assert_eq!(sandbox.deliveries("+14155552671"), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -296,16 +419,31 @@ impl Sandbox {
     #[track_caller]
     pub fn deliveries(&self, number: impl Into<Input<PhoneNumber>>) -> usize {
         let number = checked(number.into());
-        self.server.shared.with(|state, _| state.deliveries(number))
+        self.server.backend.with(|state, _| state.deliveries(number))
     }
 
-    /// The secret that the webhooks of this sandbox are signed with, `whsec_…`: another one in each sandbox.
+    /// Returns the secret that signs this sandbox's webhooks, such as `whsec_…`.
+    ///
+    /// Each sandbox has its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::sandbox::Sandbox;
+    /// use contiguity::webhook::Verifier;
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// let verifier = Verifier::new(sandbox.webhook_secret())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn webhook_secret(&self) -> &str {
-        &self.server.shared.webhook_secret
+        &self.server.backend.webhook_secret
     }
 
-    /// The webhooks that were posted, oldest first: each attempt, from the moment it begins.
+    /// Returns all attempts to deliver webhooks, oldest first.
+    ///
+    /// An attempt is listed as soon as it begins.
     ///
     /// # Examples
     ///
@@ -320,7 +458,7 @@ impl Sandbox {
     ///     .send(&sandbox.client())?;
     ///
     /// sandbox.phone("+14155552671").text(&session.to, &session.factor);
-    /// let (_connection, _) = receiver.accept()?; // the sandbox calls
+    /// let (_connection, _) = receiver.accept()?;
     ///
     /// let attempts = sandbox.webhooks();
     /// assert_eq!(attempts[0].otp_id, session.otp_id);
@@ -329,11 +467,13 @@ impl Sandbox {
     /// ```
     #[must_use]
     pub fn webhooks(&self) -> Vec<WebhookAttempt> {
-        self.server.shared.with(|state, _| state.attempts().cloned().collect())
+        self.server.backend.with(|state, _| state.attempts().cloned().collect())
     }
 
-    /// Starts over: no texts, codes, sessions, counts, faults or webhooks, and the real time. URL and webhook secret
-    /// stay.
+    /// Removes all messages, codes, sessions, counts, faults and webhooks, and sets the clock to
+    /// the real time.
+    ///
+    /// The URL, the webhook secret and [`any_language`](Self::any_language) stay as they are.
     ///
     /// # Examples
     ///
@@ -342,13 +482,14 @@ impl Sandbox {
     /// use contiguity::sandbox::Sandbox;
     ///
     /// let sandbox = Sandbox::start()?;
-    /// NewOtp::to("+14155552671").language("en").name("MyApp").send(&sandbox.client())?;
+    /// let client = sandbox.client();
+    /// NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
     /// sandbox.reset();
     /// assert_eq!(sandbox.deliveries("+14155552671"), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reset(&self) {
-        self.server.shared.with(|state, _| state.reset());
+        self.server.backend.with(|state, _| state.reset());
     }
 }
 
@@ -358,26 +499,49 @@ impl fmt::Debug for Sandbox {
     }
 }
 
-/// The service's clock, as something to wait by. Made by [`Sandbox::clock`], where an example stands.
+/// A sandbox's clock, for [`Wait::clock`](reverse::Wait::clock).
+///
+/// Created by [`Sandbox::clock`]. Sleeping by it moves the sandbox's clock forward and takes no
+/// real time.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use contiguity::InitiateReverseOtp;
+/// use contiguity::reverse::Outcome;
+/// use contiguity::sandbox::Sandbox;
+///
+/// let sandbox = Sandbox::start()?;
+/// let client = sandbox.client();
+/// let session = InitiateReverseOtp::number("+14155552671").send(&client)?;
+///
+/// let clock = sandbox.clock();
+/// let an_hour = Duration::from_secs(60 * 60);
+/// let outcome = session.wait(&client).timeout(an_hour).clock(&clock).run()?;
+/// assert_eq!(outcome, Outcome::Expired); // at once, and not after 10 minutes
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
-pub struct Clock<'a> {
+pub struct SandboxClock<'a> {
     sandbox: &'a Sandbox,
     began: Instant,
 }
 
-impl reverse::Clock for Clock<'_> {
+impl reverse::sealed::Clock for SandboxClock<'_> {
     fn now(&self) -> Instant {
-        let advanced = self.sandbox.server.shared.with(|state, _| state.advanced());
+        let advanced = self.sandbox.server.backend.with(|state, _| state.advanced());
         self.began.checked_add(advanced).unwrap_or(self.began)
     }
 
-    fn sleep(&self, duration: Duration) -> ControlFlow<()> {
+    fn sleep(&self, duration: Duration, _: &reverse::Stop) {
         self.sandbox.advance(duration);
-        ControlFlow::Continue(())
     }
 }
 
-/// A phone in the sandbox's world. Made by [`Sandbox::phone`].
+/// A simulated phone. It receives the sandbox's messages and can text the sandbox.
+///
+/// Created by [`Sandbox::phone`].
 ///
 /// # Examples
 ///
@@ -387,7 +551,9 @@ impl reverse::Clock for Clock<'_> {
 ///
 /// let sandbox = Sandbox::start()?;
 /// let client = sandbox.client();
-/// let session = InitiateReverseOtp::number("+14155552671").factor("MyApp2024").send(&client)?;
+/// let session = InitiateReverseOtp::number("+14155552671")
+///     .factor("MyApp2024")
+///     .send(&client)?;
 ///
 /// let phone = sandbox.phone("+14155552671");
 /// phone.text(&session.to, "myapp2024");
@@ -403,7 +569,7 @@ pub struct Phone<'a> {
 }
 
 impl Phone<'_> {
-    /// The texts that came, oldest first.
+    /// Returns the messages that the phone received, oldest first.
     ///
     /// # Examples
     ///
@@ -412,7 +578,8 @@ impl Phone<'_> {
     /// use contiguity::sandbox::Sandbox;
     ///
     /// let sandbox = Sandbox::start()?;
-    /// NewOtp::to("+14155552671").language("en").name("MyApp").send(&sandbox.client())?;
+    /// let client = sandbox.client();
+    /// NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
     /// for sms in sandbox.phone("+14155552671").messages() {
     ///     println!("{}", sms.text);
     /// }
@@ -420,11 +587,11 @@ impl Phone<'_> {
     /// ```
     #[must_use]
     pub fn messages(&self) -> Vec<Sms> {
-        let shared = &self.sandbox.server.shared;
-        shared.with(|state, _| state.messages().filter(|sms| sms.to == self.number).cloned().collect())
+        let backend = &self.sandbox.server.backend;
+        backend.with(|state, _| state.messages().filter(|sms| sms.to == self.number).cloned().collect())
     }
 
-    /// The newest text, if there is one.
+    /// Returns the newest message, if there is one.
     ///
     /// # Examples
     ///
@@ -433,19 +600,22 @@ impl Phone<'_> {
     /// use contiguity::sandbox::Sandbox;
     ///
     /// let sandbox = Sandbox::start()?;
-    /// NewOtp::to("+14155552671").language("en").name("MyApp").send(&sandbox.client())?;
-    /// let sms = sandbox.phone("+14155552671").last_message().expect("a text");
+    /// let client = sandbox.client();
+    /// NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
+    /// let sms = sandbox.phone("+14155552671").last_message().expect("a message");
     /// assert_eq!(sms.code.len(), 6);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn last_message(&self) -> Option<Sms> {
-        let shared = &self.sandbox.server.shared;
-        shared.with(|state, _| state.messages().rfind(|sms| sms.to == self.number).cloned())
+        let backend = &self.sandbox.server.backend;
+        backend.with(|state, _| state.messages().rfind(|sms| sms.to == self.number).cloned())
     }
 
-    /// The person texts `body` to the number `to`. Verifies the sessions of this phone that wait for just that, and
-    /// sends their webhooks; a text that nobody waits for changes nothing.
+    /// Texts `body` from this phone to the number `to`.
+    ///
+    /// This verifies the pending sessions of this phone with this factor and number, and sends
+    /// their webhooks. A text that matches no session changes nothing.
     ///
     /// # Examples
     ///
@@ -458,126 +628,29 @@ impl Phone<'_> {
     /// let session = InitiateReverseOtp::number("+14155552671").send(&client)?;
     ///
     /// sandbox.phone("+14155552671").text(&session.to, &session.factor);
-    /// assert!(VerifyReverseOtp::otp_id(&session.otp_id).send(&client)?.is_verified());
+    /// let status = VerifyReverseOtp::otp_id(&session.otp_id).send(&client)?;
+    /// assert!(status.is_verified());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn text(&self, to: &str, body: &str) {
-        self.sandbox.server.shared.text(self.number, to, body);
+        self.sandbox.server.backend.text(self.number, to, body);
     }
 }
 
-/// A text message that the service sent. Read with [`Phone::messages`].
-///
-/// # Examples
-///
-/// ```
-/// use contiguity::NewOtp;
-/// use contiguity::sandbox::Sandbox;
-///
-/// let sandbox = Sandbox::start()?;
-/// let sent = NewOtp::to("+14155552671").language("en").name("MyApp").send(&sandbox.client())?;
-/// let sms = sandbox.phone("+14155552671").last_message().expect("a text");
-/// assert_eq!(sms.otp_id, sent.otp_id);
-/// assert!(sms.text.ends_with(&sms.code));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct Sms {
-    /// The number that it went to.
-    pub to: PhoneNumber,
-    /// What the person reads: `Your MyApp code is 123456`.
-    pub text: String,
-    /// The six digits alone.
-    pub code: String,
-    /// What the caller knows the code by.
-    pub otp_id: OtpId,
-    /// The language that was asked for. The text is English in any case.
-    pub language: Language,
-    /// When it was sent, by the service's clock.
-    pub at: SystemTime,
-}
-
-/// The code is not shown, as everywhere: [`text`](Self::text) and [`code`](Self::code) say it.
-impl fmt::Debug for Sms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { to, text, code, otp_id, language, at } = self;
-        f.debug_struct("Sms")
-            .field("to", to)
-            .field("text", &text.replace(&**code, "•••••"))
-            .field("otp_id", otp_id)
-            .field("language", language)
-            .field("at", at)
-            .finish_non_exhaustive()
-    }
-}
-
-/// One attempt to deliver a webhook. Read with [`Sandbox::webhooks`], where an example stands.
-///
-/// `status` and `error` are both `None` until it is known how the attempt ends. A `success_url` that is not on loopback
-/// gets one attempt whose error says that nothing was sent.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct WebhookAttempt {
-    /// The session's `success_url`.
-    pub url: String,
-    /// The event's id, the same in all attempts to deliver it.
-    pub event_id: String,
-    /// The session that was verified.
-    pub otp_id: OtpId,
-    /// 1 for the first attempt, at most 4.
-    pub attempt: u32,
-    /// The status that the receiver answered with. One of 2xx ends the attempts.
-    pub status: Option<u16>,
-    /// What went wrong if no answer came.
-    pub error: Option<String>,
-    /// When the attempt began, by the service's clock.
-    pub at: SystemTime,
-}
-
-/// What the server's thread and the threads of the program share.
-struct Shared {
-    state: Mutex<State>,
-    /// To send webhooks from, whoever causes them.
-    runtime: tokio::runtime::Handle,
-    webhook_secret: String,
-    /// Made for the first webhook; most sandboxes send none.
-    agent: OnceLock<ureq::Agent>,
-}
-
-impl Shared {
-    fn new(runtime: tokio::runtime::Handle) -> Self {
-        Self { state: Mutex::default(), runtime, webhook_secret: random_text("whsec_"), agent: OnceLock::new() }
-    }
-
-    /// Reads or changes the state, at the service's time.
-    fn with<T>(&self, act: impl FnOnce(&mut State, SystemTime) -> T) -> T {
-        // A panic under the lock is a bug here, and leaves the state no worse than unfinished: tests go on to see it.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = state.time(SystemTime::now());
-        act(&mut state, now)
-    }
-
-    /// Takes a text from a person, and sends the webhooks of the sessions that it verifies.
-    fn text(self: &Arc<Self>, from: PhoneNumber, to: &str, body: &str) -> Vec<OtpId> {
-        let verified = self.with(|state, now| state.text(from, to, body, now));
-        let ids = verified.iter().map(|verification| verification.otp_id.clone()).collect();
-        for verification in verified {
-            self.runtime.spawn(webhooks::deliver(Arc::clone(self), verification));
-        }
-        ids
-    }
+fn client_of(url: &str) -> Client {
+    Client::builder(API_KEY).base_url(url).build().expect("a loopback URL and a visible key are valid settings")
 }
 
 #[track_caller]
 fn checked(number: Input<PhoneNumber>) -> PhoneNumber {
     match number.check() {
         Ok(number) => number,
-        Err(error) => panic!("the sandbox has no such phone: {error}"),
+        Err(problem) => panic!("invalid phone number: {problem}"),
     }
 }
 
 const API_KEY: &str = "contiguity_sk_sandbox";
 
-/// Keys that look like the service's, so that one for something else is noticed.
-const KEY_PREFIX: &str = "contiguity_sk_";
+/// Longer than clients keep idle connections, so that none sends a request as its connection is
+/// closed.
+const MAX_REQUEST_TIME: Duration = Duration::from_secs(60);

@@ -1,49 +1,56 @@
-//! `Verified`, which only a successful check makes, and `NotVerified`.
+//! `Verified`, the proof that only a successful check creates, and `NotVerified`.
 
-use crate::otp::OtpId;
+use std::fmt;
+
+use crate::otp_id::OtpId;
 use crate::phone::PhoneNumber;
-use crate::reverse::Status;
+use crate::redact;
+use crate::status::Status;
 
-/// The proof that a person was verified: what a function that lets somebody in should ask for.
+/// The proof that a person was verified.
 ///
-/// Only a successful check makes one: it is set while the service's answer is read, and nothing else yields it, no write to
-/// a public field, no `Deserialize`, no `Clone`, no `Default`. A function with a `Verified` parameter can't be called with
-/// a check whose result nobody looked at.
+/// Make it a parameter of the function that signs people in. It is created only when a successful
+/// response is decoded. It has no public fields and does not implement `Deserialize`, `Clone` or
+/// `Default`. A check whose result was never read therefore cannot sign anyone in.
 ///
-/// It comes from [`Verification::proof`](crate::Verification::proof), [`ReverseStatus::proof`](crate::ReverseStatus::proof),
-/// the outcome of a wait, and the webhook's event.
+/// Returned by [`Verification::proof`](crate::Verification::proof),
+/// [`ReverseStatus::proof`](crate::ReverseStatus::proof),
+/// [`Outcome::proof`](crate::reverse::Outcome::proof) and the event of a webhook.
 ///
 /// # Examples
 ///
 /// ```
 /// # let sandbox = contiguity::sandbox::Sandbox::start()?;
 /// # let client = sandbox.client();
-/// use contiguity::{NewOtp, Verified, VerifyOtp};
+/// use contiguity::{NewOtp, PhoneNumber, Verified};
 ///
-/// fn log_in(proof: Verified) -> String {
-///     format!("signed in by {}", proof.otp_id())
+/// fn log_in(proof: Verified) -> Option<PhoneNumber> {
+///     proof.number()
 /// }
 ///
-/// let sent = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
-/// # let code = sandbox.phone("+14155552671").last_message().unwrap().code;
-/// let check = VerifyOtp::otp_id(&sent.otp_id).otp(code).send(&client)?;
-/// println!("{}", log_in(check.proof()?));
+/// let sent = NewOtp::to("+14155552671")
+///     .language("en")
+///     .name("MyApp")
+///     .send(&client)?;
+/// # let typed = sandbox.phone("+14155552671").last_message().unwrap().code;
+/// let check = sent.verify(typed).send(&client)?;
+/// assert_eq!(log_in(check.proof()?).unwrap(), "+14155552671");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// No text becomes a proof:
+/// It cannot be deserialized:
 ///
 /// ```compile_fail,E0277
 /// let forged: contiguity::Verified = serde_json::from_str("{}").unwrap();
 /// ```
 ///
-/// Neither does a default:
+/// Nor can it be created with `Default`:
 ///
 /// ```compile_fail,E0277
 /// let forged: contiguity::Verified = Default::default();
 /// ```
 #[derive(Debug, PartialEq, Eq)]
-#[must_use = "a proof that nobody asks for protects nothing"]
+#[must_use = "pass the proof to the function that signs the person in"]
 pub struct Verified {
     otp_id: OtpId,
     number: Option<PhoneNumber>,
@@ -54,27 +61,26 @@ impl Verified {
         Self { otp_id, number }
     }
 
-    pub(crate) fn with_number(self, number: Option<PhoneNumber>) -> Self {
-        Self { number, ..self }
-    }
-
-    /// The id that the check asked for.
+    /// Returns the id that was checked.
     #[must_use]
     pub fn otp_id(&self) -> &OtpId {
         &self.otp_id
     }
 
-    /// The number that was verified, where the check knows it: not from a bare
-    /// [`VerifyOtp`](crate::VerifyOtp) or [`VerifyReverseOtp`](crate::VerifyReverseOtp), which know the id alone.
+    /// Returns the verified number, if known.
+    ///
+    /// It is `Some` after [`SentOtp::verify`](crate::SentOtp::verify),
+    /// [`ReverseSession::wait`](crate::ReverseSession::wait) and webhooks, and `None` if the check
+    /// started from a stored id.
     #[must_use]
-    pub fn number(&self) -> Option<&PhoneNumber> {
-        self.number.as_ref()
+    pub fn number(&self) -> Option<PhoneNumber> {
+        self.number
     }
 }
 
-/// The answer came, and the person is not verified.
+/// The error of a check that completed, but did not verify the person.
 ///
-/// Not an [`Error`](crate::Error): the call went well, and its answer is no.
+/// It is not an [`Error`](crate::Error), since the call succeeded.
 ///
 /// # Examples
 ///
@@ -83,41 +89,71 @@ impl Verified {
 /// # let client = sandbox.client();
 /// use contiguity::{NewOtp, VerifyOtp};
 ///
-/// let sent = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
-/// let check = VerifyOtp::otp_id(&sent.otp_id).otp("0000").send(&client)?;
-/// let not_verified = check.proof().unwrap_err();
-/// assert_eq!(not_verified.otp_id(), &sent.otp_id);
-/// # Ok::<(), contiguity::Error>(())
+/// let sent = NewOtp::to("+14155552671")
+///     .language("en")
+///     .name("MyApp")
+///     .send(&client)?;
+/// let not_verified = sent.verify("0000").send(&client)?.proof().unwrap_err();
+/// assert_eq!(
+///     not_verified.to_string(),
+///     "not verified: the code is wrong, used or expired"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not verified: {}", self.reason())]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not verified: {reason}")]
 pub struct NotVerified {
-    otp_id: OtpId,
-    status: Option<Status>,
+    reason: Reason,
 }
 
 impl NotVerified {
-    pub(crate) fn new(otp_id: OtpId, status: Option<Status>) -> Self {
-        Self { otp_id, status }
+    /// The service said that the code is not right.
+    pub(crate) const WRONG_CODE: Self = Self { reason: Reason::WrongCode };
+
+    /// Time was up before the person texted.
+    pub(crate) const TIMED_OUT: Self = Self { reason: Reason::TimedOut };
+
+    /// The program stopped the wait.
+    pub(crate) const STOPPED: Self = Self { reason: Reason::Stopped };
+
+    pub(crate) fn status_is(status: Status) -> Self {
+        Self { reason: Reason::Status(status) }
     }
 
-    /// The id that the check asked for.
-    #[must_use]
-    pub fn otp_id(&self) -> &OtpId {
-        &self.otp_id
-    }
-
-    /// The status of a reverse OTP. `None` after a [`VerifyOtp`](crate::VerifyOtp), which says no more than no.
+    /// Returns the status of a reverse OTP session, if the service returned one.
     #[must_use]
     pub fn status(&self) -> Option<&Status> {
-        self.status.as_ref()
+        match &self.reason {
+            Reason::Status(status) => Some(status),
+            _ => None,
+        }
     }
+}
 
-    fn reason(&self) -> String {
-        match &self.status {
-            None => "the code is wrong, used or expired".to_owned(),
-            // The service may say any text of any length.
-            Some(status) => format!("the session is {status:.200}"),
+/// Shows the same message as `Display`, because `main` prints errors with `Debug`.
+impl fmt::Debug for NotVerified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Reason {
+    WrongCode,
+    Status(Status),
+    TimedOut,
+    Stopped,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongCode => f.write_str("the code is wrong, used or expired"),
+            Self::Status(Status::Pending) => f.write_str("the person has not texted yet"),
+            // The service may send any text as a status.
+            Self::Status(status) => write!(f, "the session is {}", redact::line(status.as_str())),
+            Self::TimedOut => f.write_str("the person did not text in time"),
+            Self::Stopped => f.write_str("the wait was stopped"),
         }
     }
 }

@@ -3,14 +3,16 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::Uri;
-use http::uri::Scheme;
+use http::uri::{Authority, PathAndQuery, Scheme};
 
 /// An absolute URL with a host that can be reached.
 #[derive(Clone, Debug)]
 pub(crate) struct WebUrl {
-    /// The scheme is lower case, the host is not empty, the port a port. A fragment is not kept.
-    pub(crate) uri: Uri,
-    pub(crate) is_https: bool,
+    pub(crate) scheme: Scheme,
+    /// The host is not empty, and the port is a port.
+    pub(crate) authority: Authority,
+    /// A fragment is not kept.
+    pub(crate) path: PathAndQuery,
     pub(crate) is_loopback: bool,
 }
 
@@ -18,48 +20,54 @@ impl WebUrl {
     /// The error is the end of a sentence about the URL.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         if text.trim().is_empty() {
-            return Err("is blank; give one such as https://example.com");
+            return Err("must not be blank; use one such as https://example.com");
         }
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err("has a character that is not visible ASCII; percent-encode it, and write the host in punycode");
+            return Err("must be visible ASCII; percent-encode the path and write the host in Punycode");
+        }
+        if text.len() > MAX_LENGTH {
+            return Err("must have at most 8000 characters");
         }
         let uri: Uri = text.parse().map_err(|_| NOT_ABSOLUTE)?;
-        let mut parts = uri.into_parts();
-        let is_https = match parts.scheme.as_ref().map(|scheme| scheme.as_str().to_ascii_lowercase()).as_deref() {
-            Some("https") => true,
-            Some("http") => false,
+        let scheme = match uri.scheme_str().map(str::to_ascii_lowercase).as_deref() {
+            Some("https") => Scheme::HTTPS,
+            Some("http") => Scheme::HTTP,
             _ => return Err(NOT_ABSOLUTE),
         };
-        parts.scheme = Some(if is_https { Scheme::HTTPS } else { Scheme::HTTP });
-        let uri = Uri::from_parts(parts).map_err(|_| NOT_ABSOLUTE)?;
-        let authority = uri.authority().ok_or(NOT_ABSOLUTE)?;
+        let authority = uri.authority().ok_or(NOT_ABSOLUTE)?.clone();
         if !is_host(authority.host()) {
-            return Err("has no host that can be looked up; give a name or an address after ://");
+            return Err("has an invalid host; use a name or an address after ://");
         }
-        // The http crate reads a port that is none as no port, and the default one would be called instead.
+        // The http crate takes an invalid port for no port, and then the default port would be called.
         let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
         let has_port = host_and_port.len() > authority.host().len();
         if has_port && authority.port_u16().is_none_or(|port| port == 0) {
-            return Err("has a port that is no number from 1 to 65535");
+            return Err("has an invalid port; use 1 to 65535");
         }
         let is_loopback = is_loopback(authority.host());
-        Ok(Self { uri, is_https, is_loopback })
+        let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        Ok(Self { scheme, authority, path, is_loopback })
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.scheme == Scheme::HTTPS
     }
 }
 
-/// Whether a host's name is loopback by definition.
+/// Reports whether a host name is loopback by definition.
 pub(crate) fn is_localhost(host: &str) -> bool {
-    // RFC 6761 §6.3: "localhost" and the names below it are loopback, and need no look-up.
+    // RFC 6761 §6.3: `localhost` and the names below it are loopback and need no lookup.
     let host = host.strip_suffix('.').unwrap_or(host);
     host.rsplit('.').next().is_some_and(|label| label.eq_ignore_ascii_case("localhost"))
 }
 
-/// The address between the brackets of an IPv6 literal.
+/// Returns the address between the brackets of an IPv6 literal.
 pub(crate) fn ipv6_literal(host: &str) -> Option<Ipv6Addr> {
     host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Reports whether a host is loopback by its name or address, without a lookup.
+pub(crate) fn is_loopback(host: &str) -> bool {
     let is_loopback_v4 = |address: Ipv4Addr| address.is_loopback();
     is_localhost(host)
         || host.parse().is_ok_and(is_loopback_v4)
@@ -73,7 +81,10 @@ fn is_host(host: &str) -> bool {
     ipv6_literal(host).is_some() || host.strip_suffix('.').unwrap_or(host).split('.').all(is_label)
 }
 
-const NOT_ABSOLUTE: &str = "is not an absolute URL with a host; begin it with https://, as in https://example.com";
+const NOT_ABSOLUTE: &str = "must be an absolute URL with a host, such as https://example.com";
+
+/// More than any real URL has, and less than the http crate's limit once an id is appended.
+const MAX_LENGTH: usize = 8_000;
 
 #[cfg(test)]
 mod tests {
@@ -99,13 +110,15 @@ mod tests {
             ("https://under_score.example.com", true, false),
         ] {
             let url = WebUrl::parse(text).unwrap_or_else(|error| panic!("{text} {error}"));
-            assert_eq!((url.is_https, url.is_loopback), (is_https, is_loopback), "{text}");
+            assert_eq!((url.is_https(), url.is_loopback), (is_https, is_loopback), "{text}");
         }
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn other_urls_are_refused() {
+        let too_long = format!("https://example.com/{}", "a".repeat(8_000));
         for text in [
+            too_long.as_str(),
             "",
             " ",
             "example.com",

@@ -1,14 +1,20 @@
-//! The webhook that the service posts to `success_url`: whether it is authentic, and what it says.
+//! Verifies the webhook that the service posts to `success_url`, and reads its event.
 //!
-//! A [`Verifier`] checks the `Contiguity-Signature` header against the secret that you share with the service, and gives the
-//! [`Event`] that the body holds.
+//! Requires the feature `webhook`.
+//!
+//! A [`Verifier`] checks the `Contiguity-Signature` header with the secret that you share with the
+//! service, and returns the [`Event`] in the body.
 //!
 //! ```
 //! use contiguity::Verified;
 //! use contiguity::webhook::{Event, Verifier};
 //!
-//! /// What to answer, whatever the HTTP server is called.
-//! fn receive(verifier: &Verifier, body: &[u8], signature: Option<&str>) -> u16 {
+//! /// Returns the status to respond with, in any HTTP server.
+//! fn receive(
+//!     verifier: &Verifier,
+//!     body: &[u8],
+//!     signature: Option<&str>,
+//! ) -> u16 {
 //!     match verifier.verify(body, signature) {
 //!         Ok(Event::OtpReverseVerified(event)) => {
 //!             log_in(event.proof());
@@ -30,28 +36,34 @@
 //! # Ok::<(), contiguity::webhook::InvalidSecret>(())
 //! ```
 //!
-//! # What a receiver owes
+//! # Handling webhooks safely
 //!
-//! - **The raw bytes.** The signature covers the body as it was sent. Give [`verify`](Verifier::verify) the bytes from the
-//!   connection, up to a limit of your own (an event has less than 1 KiB), before any JSON library has read and rewritten
-//!   them.
-//! - **401 to whatever is refused,** and nothing done: anyone can post to a public address.
-//! - **A look at the event.** `verify(..).is_ok()` says who sent the webhook, not that a person is verified: events of other
-//!   kinds are signed as well. The [`proof`](OtpReverseVerified::proof) is what counts.
-//! - **The session it belongs to.** Let in the browser or terminal that opened the session with that
-//!   [`otp_id`](OtpReverseVerified::otp_id), and nobody else.
-//! - **A fast answer.** Answer 2xx as soon as the event is noted, and do slow work afterwards: a service that waits too long
-//!   takes the webhook for lost and sends it again.
+//! - **Verify the raw body.** The signature covers the exact bytes that were sent. Pass those bytes
+//!   to [`verify`](Verifier::verify), before a JSON library parses them. Limit how many you read:
+//!   an event has less than 1 KiB.
+//! - **Respond 401 to every error,** or 400 to a signed body that is not an event, and do nothing
+//!   else. Anyone can post to a public URL.
+//! - **Check the event, not only the signature.** Events of other kinds are signed too, so
+//!   `verify(..).is_ok()` does not mean that a person is verified. Ask for the
+//!   [`proof`](OtpReverseVerified::proof).
+//! - **Sign in the right session.** Only the browser or terminal that opened the session with that
+//!   [`otp_id`](OtpReverseVerified::otp_id) may be signed in.
+//! - **Respond quickly.** Respond with 2xx as soon as the event is stored, and do slow work
+//!   afterwards. If the response takes too long, the service sends the webhook again.
 //!
-//! # Replay
+//! # Replays
 //!
-//! A webhook may arrive twice: sent again by the service after an answer that it missed, or by somebody who recorded it. The
-//! [tolerance](Verifier::tolerance) ends the second, but only after up to twice its length (a signature may be that far ahead
-//! of your clock, and then as far behind). So let an event count once: keep its [`id`](Event::id) under a unique key in the
-//! database that holds your sessions, written in the same transaction as what the event changes, and answer 200 to an id
-//! that is there already. Keep ids for as long as the service may send an event again, some days; ten minutes, twice the
-//! default tolerance, is the least. Where an event only moves a session from waiting to verified, that move is the
-//! unique key: do nothing for a session that does not wait.
+//! A webhook can arrive twice. The service sends it again if it misses the response, and an
+//! attacker can send a recorded copy. The [tolerance](Verifier::tolerance) limits how long a copy
+//! is accepted: up to twice the tolerance, since a signature may also be from the future.
+//!
+//! Process each event once. Store its [`id`](Event::id) under a unique key in the database of your
+//! sessions, in the same transaction as the changes that the event causes. Respond 200 if the id is
+//! already stored. Keep the ids for as long as the service may send an event again, such as a few
+//! days. The minimum is ten minutes, twice the default tolerance.
+//!
+//! If an event only changes a session from pending to verified, you don't need to store ids. Ignore
+//! events for sessions that are not pending.
 
 use std::fmt;
 use std::str;
@@ -59,33 +71,47 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use sha2::Sha256;
 
-use crate::envelope;
-use crate::otp::OtpId;
+use crate::envelope::Field;
+use crate::otp_id::OtpId;
 use crate::phone::PhoneNumber;
+use crate::redact;
 use crate::verified::Verified;
 
-/// Tells the service's webhooks from everybody else's.
+/// Verifies that a webhook was sent by Contiguity.
 ///
-/// Make one when the program starts, and share it between threads by reference.
+/// Create one when the program starts, and share it between threads by reference.
 ///
 /// # Examples
 ///
 /// ```
+/// use std::time::{SystemTime, UNIX_EPOCH};
 /// use contiguity::webhook::{self, Event, Verifier};
 ///
-/// let verifier = Verifier::new("whsec_new")?.also("whsec_old");
+/// let verifier = Verifier::new("whsec_new")?.also("whsec_old")?;
 ///
-/// let body = br#"{"id":"evt_1","type":"otp.reverse.verified","timestamp":1726502400,"api_version":"v2025.12.10",
-///     "data":{"otp_id":"r_otp_123456","number":"+15551234567","status":"verified"}}"#;
-/// let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs();
+/// let body = br#"{
+///     "id": "evt_1",
+///     "type": "otp.reverse.verified",
+///     "timestamp": 1726502400,
+///     "api_version": "v2025.12.10",
+///     "data": {
+///         "otp_id": "r_otp_123456",
+///         "number": "+15551234567",
+///         "status": "verified"
+///     }
+/// }"#;
+/// let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
 /// let signature = webhook::sign("whsec_old", now, body);
 ///
-/// let Event::OtpReverseVerified(event) = verifier.verify(body, Some(&signature))? else { panic!("of another kind") };
-/// assert_eq!(event.id(), "evt_1");
-/// assert_eq!(event.proof().otp_id().as_str(), "r_otp_123456");
+/// match verifier.verify(body, Some(&signature))? {
+///     Event::OtpReverseVerified(event) => {
+///         assert_eq!(event.id(), "evt_1");
+///         assert_eq!(event.proof().otp_id().as_str(), "r_otp_123456");
+///     }
+///     other => panic!("unexpected event: {other:?}"),
+/// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -95,12 +121,14 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// A verifier with the endpoint's signing secret, such as `whsec_…`: all of the text is the key, `whsec_` included.
+    /// Creates a verifier with the endpoint's signing secret, such as `whsec_…`.
+    ///
+    /// The whole text is the key, including `whsec_`.
     ///
     /// # Errors
     ///
-    /// [`InvalidSecret`] if the secret is blank, since anyone could sign with that, or has a control character, such as the
-    /// line break at the end of a file.
+    /// Returns [`InvalidSecret`] if the secret is blank, starts or ends with white space, or
+    /// contains anything except visible ASCII characters.
     ///
     /// # Examples
     ///
@@ -108,45 +136,46 @@ impl Verifier {
     /// use contiguity::webhook::Verifier;
     ///
     /// assert!(Verifier::new("whsec_example").is_ok());
-    /// assert!(Verifier::new(std::env::var("NO_SUCH_VARIABLE").unwrap_or_default()).is_err());
+    ///
+    /// let unset = std::env::var("NO_SUCH_VARIABLE").unwrap_or_default();
+    /// assert!(Verifier::new(unset).is_err());
     /// ```
     pub fn new(secret: impl Into<String>) -> Result<Self, InvalidSecret> {
-        let secret = secret.into();
-        if secret.trim().is_empty() {
-            return Err(InvalidSecret { fault: SecretFault::Blank });
-        }
-        if secret.chars().any(char::is_control) {
-            return Err(InvalidSecret { fault: SecretFault::Control });
-        }
-        Ok(Self { keys: vec![key(&secret)], tolerance: DEFAULT_TOLERANCE })
+        Self { keys: Vec::new(), tolerance: DEFAULT_TOLERANCE }.also(secret)
     }
 
-    /// Accepts another secret besides, as often as wanted: the old one, while a secret is being replaced. A blank one is no
-    /// secret and adds nothing, so that an old secret that is not there any more may simply be left empty. Nothing else is checked: one with a line
-    /// break at its end matches no signature.
+    /// Adds another secret, such as the old one while a secret is being replaced.
+    ///
+    /// A webhook is accepted if it is signed with any of the secrets. You can add any number.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`InvalidSecret`] for the same secrets as [`new`](Self::new).
     ///
     /// # Examples
     ///
     /// ```
     /// use contiguity::webhook::Verifier;
     ///
-    /// let old = std::env::var("CONTIGUITY_OLD_WEBHOOK_SECRET").unwrap_or_default();
-    /// let verifier = Verifier::new("whsec_new")?.also(old);
+    /// let mut verifier = Verifier::new("whsec_new")?;
+    /// if let Ok(old) = std::env::var("OLD_WEBHOOK_SECRET") {
+    ///     verifier = verifier.also(old)?;
+    /// }
     /// # Ok::<(), contiguity::webhook::InvalidSecret>(())
     /// ```
-    #[must_use]
-    pub fn also(mut self, secret: impl Into<String>) -> Self {
+    pub fn also(mut self, secret: impl Into<String>) -> Result<Self, InvalidSecret> {
         let secret = secret.into();
-        if !secret.trim().is_empty() {
-            self.keys.push(key(&secret));
-        }
-        self
+        check_secret(&secret).map_err(|problem| InvalidSecret { problem })?;
+        self.keys.push(key(&secret));
+        Ok(self)
     }
 
-    /// How far the time of a signature may be from the clock of this machine, past or future, the bound included. Defaults
-    /// to 300 seconds.
+    /// Sets how far the time of a signature may be from this machine's clock, in either direction.
     ///
-    /// A longer one accepts a recorded webhook for longer; see [Replay](self#replay).
+    /// With a longer tolerance, a recorded webhook is accepted for longer. See
+    /// [Replays](self#replays).
+    ///
+    /// Defaults to 300 seconds.
     ///
     /// # Examples
     ///
@@ -154,7 +183,8 @@ impl Verifier {
     /// use std::time::Duration;
     /// use contiguity::webhook::Verifier;
     ///
-    /// let verifier = Verifier::new("whsec_example")?.tolerance(Duration::from_secs(60));
+    /// let verifier = Verifier::new("whsec_example")?
+    ///     .tolerance(Duration::from_secs(60));
     /// # Ok::<(), contiguity::webhook::InvalidSecret>(())
     /// ```
     #[must_use]
@@ -162,15 +192,17 @@ impl Verifier {
         Self { tolerance, ..self }
     }
 
-    /// Checks that the service signed this body lately, and reads it.
+    /// Verifies that the service signed this body recently, and returns its event.
     ///
-    /// `body` is the request's body as it came, byte for byte. `signature` is the value of its `Contiguity-Signature`
-    /// header, and `None` if it has none. Signatures are compared in constant time.
+    /// `body` is the body of the request, byte for byte. `signature` is the value of its
+    /// `Contiguity-Signature` header, or `None` if there is no such header. Signatures are compared
+    /// in constant time.
     ///
     /// # Errors
     ///
-    /// [`Error`], which tells apart a missing header, a malformed one, a signature of another secret or body, one that is too
-    /// old or from the future, and a signed body that is no event. Answer 401 and do nothing.
+    /// Returns an [`Error`] if the header is missing or malformed, if the signature does not match
+    /// or is too far from this machine's time, or if the signed body is not an event. Respond 401
+    /// and do nothing else.
     ///
     /// # Examples
     ///
@@ -186,11 +218,12 @@ impl Verifier {
         self.verify_at(body, signature, SystemTime::now())
     }
 
-    /// The same by a clock of your own, for tests.
+    /// Verifies like [`verify`](Self::verify), with the given time instead of this machine's, for
+    /// tests.
     ///
     /// # Errors
     ///
-    /// As [`verify`](Self::verify).
+    /// Returns the same errors as [`verify`](Self::verify).
     ///
     /// # Examples
     ///
@@ -199,10 +232,11 @@ impl Verifier {
     /// use contiguity::webhook::{self, Verifier};
     ///
     /// let verifier = Verifier::new("whsec_example")?;
-    /// let body = br#"{"id":"evt_1","type":"ping","timestamp":1726502400,"data":{}}"#;
+    /// let body = br#"{"id":"evt_1","type":"ping","data":{}}"#;
     /// let signature = webhook::sign("whsec_example", 1_726_502_400, body);
     ///
-    /// let error = verifier.verify(body, Some(&signature)).unwrap_err(); // signed in 2024
+    /// // The signature is from 2024.
+    /// let error = verifier.verify(body, Some(&signature)).unwrap_err();
     /// assert!(error.is_stale());
     ///
     /// let now = UNIX_EPOCH + Duration::from_secs(1_726_502_401);
@@ -210,51 +244,60 @@ impl Verifier {
     /// # Ok::<(), contiguity::webhook::InvalidSecret>(())
     /// ```
     pub fn verify_at(&self, body: &[u8], signature: Option<&str>, now: SystemTime) -> Result<Event, Error> {
-        let header = Header::parse(signature.ok_or(Fault::MissingHeader)?).map_err(Fault::MalformedHeader)?;
-        // Before the age: "stale" is then said of the service's own webhooks alone, and hints at a clock or a replay.
+        let signature = signature.ok_or(WebhookProblem::MissingHeader)?;
+        let header = Header::parse(signature).ok_or(WebhookProblem::MalformedHeader)?;
+        // Before the age, so that only the service's own webhooks are reported as stale.
         if !self.has_signed(body, &header) {
-            return Err(Fault::Mismatch.into());
+            return Err(WebhookProblem::Mismatch.into());
         }
-        self.check_age(header.signed_at, now)?;
-        Ok(event(body).map_err(Fault::BadBody)?)
+        self.check_age(header.seconds, now)?;
+        Ok(event(body).map_err(WebhookProblem::BadBody)?)
     }
 
     fn has_signed(&self, body: &[u8], header: &Header<'_>) -> bool {
         self.keys.iter().any(|key| {
             let mac = signing(key, header.t, body);
-            // In constant time: the time of a plain comparison tells how many bytes were right.
+            // In constant time: a plain comparison takes longer the more bytes are right.
             header.tags.iter().any(|tag| mac.clone().verify_slice(tag).is_ok())
         })
     }
 
-    fn check_age(&self, signed_at: Option<SystemTime>, now: SystemTime) -> Result<(), Fault> {
+    fn check_age(&self, signed_at: u64, now: SystemTime) -> Result<(), WebhookProblem> {
         let tolerance = self.tolerance;
-        match signed_at.map(|signed_at| now.duration_since(signed_at)) {
-            Some(Ok(age)) if age > tolerance => Err(Fault::TooOld { age, tolerance }),
-            Some(Err(error)) if error.duration() > tolerance => Err(Fault::Future { tolerance }),
-            Some(_) => Ok(()),
-            None => Err(Fault::Future { tolerance }),
+        // Both since 1970. A clock that is set before 1970 counts as 1970.
+        let signed_at = Duration::from_secs(signed_at);
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let age = now.saturating_sub(signed_at);
+        let ahead = signed_at.saturating_sub(now);
+        if age > tolerance {
+            Err(WebhookProblem::TooOld { age, tolerance })
+        } else if ahead > tolerance {
+            Err(WebhookProblem::Future { ahead, tolerance })
+        } else {
+            Ok(())
         }
     }
 }
 
-/// How many secrets, and nothing of them.
+/// Shows the number of secrets, but not the secrets.
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verifier").field("secrets", &self.keys.len()).field("tolerance", &self.tolerance).finish()
     }
 }
 
-/// Signs a body as the service does: the value of a `Contiguity-Signature` header, `t=…,v1=…`. For tests of a receiver.
+/// Signs a body as the service does, for tests of a receiver.
 ///
-/// `timestamp` is the time of signing in whole seconds since 1970, by which the receiver judges the signature's age.
+/// Returns the value of a `Contiguity-Signature` header, `t=…,v1=…`. `timestamp` is the time of
+/// signing, in whole seconds since 1970.
 ///
 /// # Examples
 ///
 /// ```
 /// use contiguity::webhook;
 ///
-/// let signature = webhook::sign("whsec_example", 1_726_502_400, br#"{"hello":"world"}"#);
+/// let body = br#"{"hello":"world"}"#;
+/// let signature = webhook::sign("whsec_example", 1_726_502_400, body);
 /// assert!(signature.starts_with("t=1726502400,v1="));
 /// ```
 #[must_use]
@@ -263,7 +306,7 @@ pub fn sign(secret: &str, timestamp: u64, body: &[u8]) -> String {
     format!("t={timestamp},v1={}", base16ct::lower::encode_string(&tag))
 }
 
-/// What the service has to tell. Made by [`Verifier::verify`].
+/// An event that the service reports. Returned by [`Verifier::verify`].
 ///
 /// # Examples
 ///
@@ -272,24 +315,30 @@ pub fn sign(secret: &str, timestamp: u64, body: &[u8]) -> String {
 ///
 /// fn describe(event: &Event) -> String {
 ///     match event {
-///         Event::OtpReverseVerified(event) => format!("session {} is verified", event.otp_id()),
-///         Event::Other(event) => format!("{}: {}", event.kind(), event.data()),
-///         _ => "something newer than this program".to_owned(),
+///         Event::OtpReverseVerified(event) => {
+///             format!("session {} is verified", event.otp_id())
+///         }
+///         Event::Other(event) => {
+///             format!("{}: {}", event.kind(), event.data())
+///         }
+///         _ => "an event that this program does not know".to_owned(),
 ///     }
 /// }
 /// ```
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A person is verified: type `otp.reverse.verified` and status `verified`.
+    /// A person is verified: the type is `otp.reverse.verified` and the status is `verified`.
     OtpReverseVerified(OtpReverseVerified),
-    /// Anything else, as the service said it. Nobody is verified.
+    /// Any other event. It does not verify anyone.
     Other(OtherEvent),
 }
 
 impl Event {
-    /// The event's id, such as `evt_…`, the same each time that the event is sent: what to know a replay by. `None` if an
-    /// event that this version does not know has none.
+    /// Returns the event's id, such as `evt_…`.
+    ///
+    /// The id is the same each time that the event is sent, so you can recognize a replay by it.
+    /// `None` if an [`OtherEvent`] has no id.
     ///
     /// # Examples
     ///
@@ -297,7 +346,7 @@ impl Event {
     /// use std::collections::HashSet;
     /// use contiguity::webhook::Event;
     ///
-    /// /// In life, a table of the database that holds the sessions.
+    /// /// Use a table in the database of your sessions instead.
     /// fn is_new(event: &Event, seen: &mut HashSet<String>) -> bool {
     ///     event.id().is_none_or(|id| seen.insert(id.to_owned()))
     /// }
@@ -311,7 +360,7 @@ impl Event {
     }
 }
 
-/// A person texted the right factor from the right phone: `otp.reverse.verified`.
+/// An `otp.reverse.verified` event: a person texted the right factor from the right phone.
 ///
 /// # Examples
 ///
@@ -333,46 +382,49 @@ pub struct OtpReverseVerified {
 }
 
 impl OtpReverseVerified {
-    /// The event's id, such as `evt_…`: what to know a [replay](self#replay) by.
+    /// Returns the event's id, such as `evt_…`, which identifies a [replay](self#replays).
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The session that is verified: [`ReverseSession::otp_id`](crate::ReverseSession::otp_id).
+    /// Returns the id of the verified session, which is
+    /// [`ReverseSession::otp_id`](crate::ReverseSession::otp_id).
     #[must_use]
     pub fn otp_id(&self) -> &OtpId {
         self.proof.otp_id()
     }
 
-    /// The phone that texted.
+    /// Returns the number of the phone that sent the text message.
     #[must_use]
-    pub fn number(&self) -> &PhoneNumber {
-        &self.number
+    pub fn number(&self) -> PhoneNumber {
+        self.number
     }
 
-    /// When it happened, by the service's clock, to the second, if the event says so readably.
+    /// Returns the time of the event by the service's clock, in whole seconds.
+    ///
+    /// `None` if the event has no valid time.
     #[must_use]
     pub fn timestamp(&self) -> Option<SystemTime> {
         self.timestamp
     }
 
-    /// The proof that the person was verified, for the function that lets them in. It names the session and the number.
+    /// Returns the proof that the person is verified, with the session's id and the number.
     pub fn proof(self) -> Verified {
         self.proof
     }
 }
 
-/// An event of a kind that this version does not know, or one that says of itself that nobody is verified.
+/// An event of an unknown kind, or an `otp.reverse.verified` event with another status.
 ///
-/// Its `Debug` leaves the data out, which may hold phone numbers.
+/// Its `Debug` output leaves out the data, which may contain phone numbers.
 ///
 /// # Examples
 ///
 /// ```
 /// use contiguity::webhook::OtherEvent;
 ///
-/// fn note(event: &OtherEvent) -> Result<(), serde_json::Error> {
+/// fn log(event: &OtherEvent) -> Result<(), serde_json::Error> {
 ///     let data: serde_json::Value = serde_json::from_str(event.data())?;
 ///     println!("{}: {data}", event.kind());
 ///     Ok(())
@@ -387,27 +439,30 @@ pub struct OtherEvent {
 }
 
 impl OtherEvent {
-    /// The event's id, such as `evt_…`, if it has one.
+    /// Returns the event's id, such as `evt_…`, if it has one.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// The event's `type`, as the service said it.
+    /// Returns the event's `type`.
     ///
-    /// Even `otp.reverse.verified` is no verification here: that event's status is another one then.
+    /// An event whose type is `otp.reverse.verified` does not verify anyone here, since its status
+    /// is not `verified`.
     #[must_use]
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// When it happened, by the service's clock, to the second, if the event says so readably.
+    /// Returns the time of the event by the service's clock, in whole seconds.
+    ///
+    /// `None` if the event has no valid time.
     #[must_use]
     pub fn timestamp(&self) -> Option<SystemTime> {
         self.timestamp
     }
 
-    /// The event's `data`: JSON, as it was sent; `null` if there is none.
+    /// Returns the event's `data` as the JSON text that was sent, or `null` if it has none.
     #[must_use]
     pub fn data(&self) -> &str {
         &self.data
@@ -417,16 +472,16 @@ impl OtherEvent {
 impl fmt::Debug for OtherEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OtherEvent")
-            .field("id", &self.id)
-            .field("kind", &self.kind)
+            .field("id", &self.id.as_deref().map(redact::line))
+            .field("kind", &redact::line(&self.kind))
             .field("timestamp", &self.timestamp)
             .finish_non_exhaustive()
     }
 }
 
-/// Why a webhook is refused. Made by [`Verifier::verify`].
+/// An error that [`Verifier::verify`] returns.
 ///
-/// The text is for the receiver's own log: it shows nothing of the secret, of the signature that was expected, or of phone
+/// The message is for your own log. It contains no secrets, no expected signatures and no phone
 /// numbers.
 ///
 /// # Examples
@@ -434,110 +489,118 @@ impl fmt::Debug for OtherEvent {
 /// ```
 /// use contiguity::webhook::Error;
 ///
-/// /// 401 would be right in all cases. This receiver wants to hear of an event that it cannot read.
+/// /// Responds 400 instead of 401 to a signed body that is not an event.
 /// fn status(error: &Error) -> u16 {
 ///     if error.is_bad_body() { 400 } else { 401 }
 /// }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{fault}")]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
 pub struct Error {
-    fault: Fault,
+    problem: WebhookProblem,
 }
 
 impl Error {
-    /// Whether the request has no `Contiguity-Signature` header.
+    /// Returns true if the request has no `Contiguity-Signature` header.
     #[must_use]
     pub fn is_missing_header(&self) -> bool {
-        matches!(self.fault, Fault::MissingHeader)
+        matches!(self.problem, WebhookProblem::MissingHeader)
     }
 
-    /// Whether the header is not of the form `t=<seconds>,v1=<64 hexadecimal digits>`.
+    /// Returns true if the header does not have the form `t=<seconds>,v1=<64 hex digits>`.
     #[must_use]
     pub fn is_malformed_header(&self) -> bool {
-        matches!(self.fault, Fault::MalformedHeader(_))
+        matches!(self.problem, WebhookProblem::MalformedHeader)
     }
 
-    /// Whether no signature in the header was made with any of the secrets, over this body and time.
+    /// Returns true if no signature in the header was made for this body and time with one of the
+    /// secrets.
     #[must_use]
     pub fn is_mismatch(&self) -> bool {
-        matches!(self.fault, Fault::Mismatch)
+        matches!(self.problem, WebhookProblem::Mismatch)
     }
 
-    /// Whether the webhook is authentic, and was signed longer ago than the tolerance allows, or as far in the future: it
-    /// was recorded and sent again, or a clock is wrong.
+    /// Returns true if the signature is valid, but older or further in the future than the
+    /// tolerance allows.
+    ///
+    /// Either a recorded webhook was sent again, or a clock is wrong.
     #[must_use]
     pub fn is_stale(&self) -> bool {
-        matches!(self.fault, Fault::TooOld { .. } | Fault::Future { .. })
+        matches!(self.problem, WebhookProblem::TooOld { .. } | WebhookProblem::Future { .. })
     }
 
-    /// Whether the webhook is authentic and fresh, and its body is no event that could be read: not JSON, a field twice, no
-    /// `type`, or a verification without id, session or number.
+    /// Returns true if the signature is valid and recent, but the body is not a valid event.
+    ///
+    /// The body is not a JSON object, contains a field twice, has no `type`, or reports a verified
+    /// person without a valid id, session or number.
     #[must_use]
     pub fn is_bad_body(&self) -> bool {
-        matches!(self.fault, Fault::BadBody(_))
+        matches!(self.problem, WebhookProblem::BadBody(_))
     }
 }
 
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        Self { fault }
+impl From<WebhookProblem> for Error {
+    fn from(problem: WebhookProblem) -> Self {
+        Self { problem }
+    }
+}
+
+/// Shows the message, which is what a `main` that returns the error prints.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-enum Fault {
-    #[error("the webhook has no `Contiguity-Signature` header; check that nothing on its way here drops the header")]
+enum WebhookProblem {
+    #[error("the webhook has no `Contiguity-Signature` header; check that no proxy removes the header")]
     MissingHeader,
-    #[error("the webhook's `Contiguity-Signature` header {0}; give the header's value as it came")]
-    MalformedHeader(HeaderFault),
     #[error(
-        "the webhook's signature is of another secret or another body; check that the secret is this endpoint's, and that \
-         the body is given as it came, byte for byte"
+        "the webhook's `Contiguity-Signature` header is malformed: expected `t=<seconds>,v1=<64 hex digits>`; pass the \
+         header's value unchanged"
+    )]
+    MalformedHeader,
+    #[error(
+        "the webhook's signature does not match; check that the secret is this endpoint's, and pass the body unchanged, \
+         byte for byte"
     )]
     Mismatch,
+    // The age is rounded up, so that it is never shown as equal to the tolerance.
     #[error(
-        "the webhook was signed {age:?} ago, longer than {tolerance:?}; check this machine's clock, or it was sent again"
+        "the webhook's signature is {:.0} s old, more than the tolerance of {} s: a replay, or this machine's clock is \
+         wrong",
+        .age.as_secs_f64().ceil(),
+        .tolerance.as_secs_f64()
     )]
     TooOld { age: Duration, tolerance: Duration },
-    #[error("the webhook's signature is more than {tolerance:?} in the future; check this machine's clock")]
-    Future { tolerance: Duration },
-    #[error("the webhook is authentic, and its body {0}")]
-    BadBody(BodyFault),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum HeaderFault {
-    #[error("has a part that is not `name=value`")]
-    Part,
-    #[error("has no `t`")]
-    NoTime,
-    #[error("has `t` twice")]
-    TwoTimes,
-    #[error("has a `t` that is not a number of whole seconds")]
-    Time,
-    #[error("has no `v1`")]
-    NoTag,
-    #[error("has a `v1` that is not 64 hexadecimal digits in lower case")]
-    Tag,
+    #[error(
+        "the webhook's signature is {:.0} s in the future, more than the tolerance of {} s: this machine's clock is wrong",
+        .ahead.as_secs_f64().ceil(),
+        .tolerance.as_secs_f64()
+    )]
+    Future { ahead: Duration, tolerance: Duration },
+    #[error("the webhook's signature is valid, but its body {0}")]
+    BadBody(BodyProblem),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-enum BodyFault {
+enum BodyProblem {
     #[error("is not UTF-8")]
     NotUtf8,
     #[error("is not a JSON object")]
     NotAnObject,
-    /// In serde's words: of syntax, or of a field that is there twice. Neither repeats a value.
-    #[error("cannot be read: {0}")]
-    Unreadable(String),
-    #[error("says that a person is verified, but has no {0} that can be read")]
-    Lacks(&'static str),
-    #[error("has no `type`")]
-    NoType,
+    #[error("is not valid JSON (line {line}, column {column})")]
+    NotJson { line: usize, column: usize },
+    #[error("contains a field twice (line {line}, column {column})")]
+    DuplicateField { line: usize, column: usize },
+    #[error("has no valid `{0}`")]
+    MissingField(&'static str),
 }
 
-/// Why a text cannot be a signing secret. Made by [`Verifier::new`]; shows nothing of the text.
+/// A text that is not a valid signing secret. Returned by [`Verifier::new`].
+///
+/// The message contains nothing of the text.
 ///
 /// # Examples
 ///
@@ -547,64 +610,71 @@ enum BodyFault {
 /// let error = Verifier::new(" ").unwrap_err();
 /// assert!(error.to_string().contains("blank"));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("webhook secret {fault}")]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid webhook secret: {problem}")]
 pub struct InvalidSecret {
-    fault: SecretFault,
+    problem: SecretProblem,
+}
+
+/// Shows the message, which is what a `main` that returns the error prints.
+impl fmt::Debug for InvalidSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum SecretFault {
-    #[error("is blank, and anyone could sign with that; give the endpoint's signing secret, whsec_…")]
+enum SecretProblem {
+    #[error("blank (no visible ASCII characters); use the endpoint's signing secret, such as whsec_…")]
     Blank,
-    #[error("has a control character, such as the line break at the end of a file; leave it out")]
-    Control,
+    #[error("starts or ends with white space, such as the line break at the end of a file; trim the secret")]
+    WhiteSpace,
+    #[error(
+        "contains a space or another character that is not visible ASCII; copy the secret again, without invisible \
+         characters"
+    )]
+    Character,
 }
 
-/// The signature header, `t=<seconds>,v1=<hexadecimal>[,v1=…]`. Schemes other than `v1` are passed over, as are spaces
-/// after a comma.
+/// Signing secrets are visible ASCII. Other characters come from a file or a copied page, and a
+/// secret that contains them matches no signature.
+fn check_secret(secret: &str) -> Result<(), SecretProblem> {
+    if !secret.contains(|c: char| c.is_ascii_graphic()) {
+        Err(SecretProblem::Blank)
+    } else if secret != secret.trim() {
+        Err(SecretProblem::WhiteSpace)
+    } else if secret.contains(|c: char| !c.is_ascii_graphic()) {
+        Err(SecretProblem::Character)
+    } else {
+        Ok(())
+    }
+}
+
+/// The `Contiguity-Signature` header: `t=<seconds>,v1=<hex>[,v1=…]`.
 struct Header<'a> {
-    /// As it stands in the header, which is what was signed.
+    /// The time as it is written in the header, since that text is signed.
     t: &'a str,
-    /// None is a time that no clock of this machine will ever show.
-    signed_at: Option<SystemTime>,
-    /// Several while a secret is being replaced.
+    seconds: u64,
+    /// More than one while a secret is being replaced.
     tags: Vec<[u8; 32]>,
 }
 
 impl<'a> Header<'a> {
-    /// Strict, so that there is one way only to write a header: what is tampered with is refused, whatever it then reads as.
-    fn parse(text: &'a str) -> Result<Self, HeaderFault> {
+    fn parse(text: &'a str) -> Option<Self> {
         let mut time = None;
         let mut tags = Vec::new();
-        for (index, part) in text.split(',').enumerate() {
-            let part = if index == 0 { part } else { part.trim_start_matches(' ') };
-            match part.split_once('=').ok_or(HeaderFault::Part)? {
-                ("", _) => return Err(HeaderFault::Part),
-                ("t", _) if time.is_some() => return Err(HeaderFault::TwoTimes),
-                ("t", t) => time = Some((t, seconds(t).ok_or(HeaderFault::Time)?)),
-                ("v1", tag) => tags.push(decode(tag).ok_or(HeaderFault::Tag)?),
-                (_unknown_scheme, _) => {}
+        for part in text.split(',') {
+            match part.trim_start_matches(' ').split_once('=')? {
+                ("t", _) if time.is_some() => return None,
+                ("t", value) => time = Some(value),
+                ("v1", value) => tags.push(base16ct::lower::decode_vec(value).ok()?.try_into().ok()?),
+                _ => {} // another signature scheme
             }
         }
-        let (t, seconds) = time.ok_or(HeaderFault::NoTime)?;
-        if tags.is_empty() {
-            return Err(HeaderFault::NoTag);
-        }
-        Ok(Self { t, signed_at: UNIX_EPOCH.checked_add(Duration::from_secs(seconds)), tags })
+        let t = time?;
+        let seconds = t.parse().ok()?;
+        if tags.is_empty() { None } else { Some(Self { t, seconds, tags }) }
     }
-}
-
-/// Digits alone, as a number is written: no sign and no leading zero.
-fn seconds(text: &str) -> Option<u64> {
-    let is_plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    if is_plain { text.parse().ok() } else { None }
-}
-
-fn decode(text: &str) -> Option<[u8; 32]> {
-    let mut tag = [0; 32];
-    let decoded = base16ct::lower::decode(text, &mut tag).ok()?;
-    if decoded.len() == 32 { Some(tag) } else { None }
 }
 
 fn key(secret: &str) -> Hmac<Sha256> {
@@ -619,42 +689,54 @@ fn signing(key: &Hmac<Sha256>, t: &str, body: &[u8]) -> Hmac<Sha256> {
     mac
 }
 
-/// Serde refuses a field that stands twice, so that no two readers take different people from one body.
+/// Serde rejects duplicate fields, which two parsers could read differently.
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow, default)]
-    id: Option<&'a RawValue>,
+    id: Field<'a>,
     #[serde(borrow, default, rename = "type")]
-    kind: Option<&'a RawValue>,
+    kind: Field<'a>,
     #[serde(borrow, default)]
-    timestamp: Option<&'a RawValue>,
+    timestamp: Field<'a>,
     #[serde(borrow, default)]
-    data: Option<&'a RawValue>,
+    data: Field<'a>,
+}
+
+#[derive(Deserialize)]
+struct VerifiedBody<'a> {
+    #[serde(borrow)]
+    data: VerifiedData<'a>,
 }
 
 #[derive(Deserialize)]
 struct VerifiedData<'a> {
     #[serde(borrow, default)]
-    otp_id: Option<&'a RawValue>,
+    otp_id: Field<'a>,
     #[serde(borrow, default)]
-    number: Option<&'a RawValue>,
+    number: Field<'a>,
     #[serde(borrow, default)]
-    status: Option<&'a RawValue>,
+    status: Field<'a>,
 }
 
-fn event(body: &[u8]) -> Result<Event, BodyFault> {
-    let body: Body<'_> = object(str::from_utf8(body).map_err(|_| BodyFault::NotUtf8)?)?;
-    let kind = body.kind.and_then(envelope::text).ok_or(BodyFault::NoType)?;
-    let id = body.id.and_then(envelope::text).filter(|id| !id.trim().is_empty()).map(Box::from);
-    let timestamp = body.timestamp.and_then(time);
-    let data = body.data.map_or("null", RawValue::get);
+fn event(body: &[u8]) -> Result<Event, BodyProblem> {
+    let json = str::from_utf8(body).map_err(|_| BodyProblem::NotUtf8)?;
+    // Serde would also take the fields from an array, in order.
+    if !json.trim_ascii_start().starts_with('{') {
+        return Err(BodyProblem::NotAnObject);
+    }
+    let body: Body<'_> = parse(json)?;
+    let kind = body.kind.text().ok_or(BodyProblem::MissingField("type"))?;
+    let id = body.id.text().filter(|id| !id.trim().is_empty()).map(Box::from);
+    let timestamp = time(&body.timestamp);
+    let data = body.data.json();
     if kind == "otp.reverse.verified" && data.starts_with('{') {
-        let data: VerifiedData<'_> = object(data)?;
-        if data.status.and_then(envelope::text).is_some_and(|status| status == "verified") {
-            // A proof of nobody knows whom would be none, and an event without id could count any number of times.
-            let id = id.ok_or(BodyFault::Lacks("`id`"))?;
-            let otp_id: OtpId = data.otp_id.and_then(envelope::read).ok_or(BodyFault::Lacks("`data.otp_id`"))?;
-            let number = data.number.and_then(envelope::read).ok_or(BodyFault::Lacks("`data.number` in E.164"))?;
+        // From the whole body, so that an error has the right line and column.
+        let VerifiedBody { data } = parse(json)?;
+        if data.status.text().is_some_and(|status| status == "verified") {
+            // A proof needs a person and a session. Without an id, replays look like new events.
+            let id = id.ok_or(BodyProblem::MissingField("id"))?;
+            let otp_id: OtpId = data.otp_id.read().ok_or(BodyProblem::MissingField("data.otp_id"))?;
+            let number = data.number.read().ok_or(BodyProblem::MissingField("data.number"))?;
             let proof = Verified::new(otp_id, Some(number));
             return Ok(Event::OtpReverseVerified(OtpReverseVerified { id, number, timestamp, proof }));
         }
@@ -662,18 +744,22 @@ fn event(body: &[u8]) -> Result<Event, BodyFault> {
     Ok(Event::Other(OtherEvent { id, kind: kind.into(), timestamp, data: data.into() }))
 }
 
-/// An object's fields. Serde would take them from an array as well, in order.
-fn object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, BodyFault> {
-    if !json.trim_ascii_start().starts_with('{') {
-        return Err(BodyFault::NotAnObject);
-    }
-    serde_json::from_str(json).map_err(|error| BodyFault::Unreadable(error.to_string()))
+/// Reads fields of any type, so that the only error beyond syntax is a field that is given twice.
+fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, BodyProblem> {
+    serde_json::from_str(json).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        if error.is_data() {
+            BodyProblem::DuplicateField { line, column }
+        } else {
+            BodyProblem::NotJson { line, column }
+        }
+    })
 }
 
-/// Whole seconds since 1970, as events have them, unlike answers.
-fn time(raw: &RawValue) -> Option<SystemTime> {
-    UNIX_EPOCH.checked_add(Duration::from_secs(envelope::read(raw)?))
+/// In whole seconds since 1970, unlike the times of responses.
+fn time(field: &Field<'_>) -> Option<SystemTime> {
+    UNIX_EPOCH.checked_add(Duration::from_secs(field.read()?))
 }
 
-/// What is customary: enough for clocks that are not kept well, and for a queue on the way.
+/// The customary value: enough for imprecise clocks and for a queue on the way.
 const DEFAULT_TOLERANCE: Duration = Duration::from_secs(300);

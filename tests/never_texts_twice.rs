@@ -1,7 +1,7 @@
-//! One call, one text message: whatever breaks, and wherever, no call reaches the service whole twice, and no error says
-//! that nothing was sent when something may have been.
+//! One call, one text message. Whatever breaks, and wherever, the service never receives a call
+//! twice, and no error says that nothing was sent when something may have been.
 //!
-//! The exchange is cut at every byte, and the sandbox is made to fail at random.
+//! The exchange is cut at every byte, and the sandbox fails at random.
 
 mod support;
 
@@ -23,7 +23,7 @@ fn cut_at_every_byte_of_a_plain_exchange() {
 
 #[test]
 fn cut_at_every_byte_of_an_exchange_on_a_used_connection() {
-    let cuts = Operation::ALL.into_iter().flat_map(|operation| every_cut(operation, Answers::Sized, Link::Used));
+    let cuts = Operation::ALL.into_iter().flat_map(|operation| every_cut(operation, Responses::Sized, Link::Used));
     cut_all(Link::Used, cuts.collect());
 }
 
@@ -39,37 +39,39 @@ fn cut_at_every_byte_of_a_tls_handshake() {
     cut_all(Link::TlsHandshake, operations.into_iter().flat_map(handshake_cuts).collect());
 }
 
-/// Every operation with every kind of answer, cut at every byte.
+/// Every operation with every kind of response, cut at every byte.
 fn every_exchange(link: Link) -> Vec<Cut> {
-    let cuts = |operation| Answers::ALL.into_iter().flat_map(move |kind| every_cut(operation, kind, link));
+    let cuts = |operation| Responses::ALL.into_iter().flat_map(move |kind| every_cut(operation, kind, link));
     Operation::ALL.into_iter().flat_map(cuts).collect()
 }
 
-/// What lies between client and server.
+/// The connection between client and server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
     Plain,
-    /// A connection on which a call has gone well before.
+    /// A connection on which a call has succeeded before.
     Used,
     /// Bytes are counted from the end of the handshake.
     Tls,
-    /// Bytes are counted from the beginning.
+    /// Bytes are counted from the start of the connection.
     TlsHandshake,
 }
 
-/// The answer that is cut.
+/// The response that is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answers {
+enum Responses {
     Sized,
     Chunked,
     UntilClose,
     TooMany,
+    TimedOut,
     Broken,
     Elsewhere,
 }
 
-impl Answers {
-    const ALL: [Self; 6] = [Self::Sized, Self::Chunked, Self::UntilClose, Self::TooMany, Self::Broken, Self::Elsewhere];
+impl Responses {
+    const ALL: [Self; 7] =
+        [Self::Sized, Self::Chunked, Self::UntilClose, Self::TooMany, Self::TimedOut, Self::Broken, Self::Elsewhere];
 
     fn parts(self, operation: Operation) -> Parts {
         let body = envelope(operation.data());
@@ -82,66 +84,66 @@ impl Answers {
                 (200, head(200, "Transfer-Encoding: chunked\r\n"), body, "\r\n")
             }
             Self::UntilClose => (200, head(200, "Connection: close\r\n"), body, "\n"),
-            // Told to come back at once: what would be repeated here is repeated without a wait.
-            Self::TooMany => {
-                let headers = format!("Retry-After: 0\r\nContent-Length: {}\r\n", error.len());
-                (429, head(429, &headers), error.to_owned(), "")
-            }
-            Self::Broken => (500, head(500, &format!("Content-Length: {}\r\n", error.len())), error.to_owned(), ""),
-            Self::Elsewhere => {
+            Self::TooMany | Self::TimedOut | Self::Broken | Self::Elsewhere => {
+                let status = match self {
+                    Self::TooMany => 429,
+                    Self::TimedOut => 408,
+                    Self::Broken => 500,
+                    _ => 302,
+                };
                 let headers = format!("Location: http://127.0.0.1:1/\r\nContent-Length: {}\r\n", error.len());
-                (302, head(302, &headers), error.to_owned(), "")
+                (status, head(status, &headers), error.to_owned(), "")
             }
         };
         Parts { status, head, enough: body.into_bytes(), rest: rest.as_bytes().to_vec() }
     }
 }
 
-/// An answer in pieces.
+/// A response in pieces.
 #[derive(Clone, Debug)]
 struct Parts {
     status: u16,
     head: Vec<u8>,
-    /// What a client needs of the body to know that it is whole.
+    /// The part of the body that a client needs to know that it is complete.
     enough: Vec<u8>,
     rest: Vec<u8>,
 }
 
-/// Where the exchange ends.
+/// The place where the exchange ends.
 #[derive(Clone, Debug)]
 struct Cut {
     operation: Operation,
-    kind: Answers,
+    kind: Responses,
     parts: Arc<Parts>,
-    /// Bytes that the server reads and writes at most.
+    /// The maximum number of bytes that the server reads and writes.
     most_read: usize,
     most_written: usize,
     ending: Ending,
     retries: u32,
 }
 
-/// All cuts of an exchange, after every byte of the request and after every byte of the answer, by close and by reset.
-fn every_cut(operation: Operation, kind: Answers, link: Link) -> Vec<Cut> {
+/// All cuts of an exchange: after every byte of the request and of the response, by close and by reset.
+fn every_cut(operation: Operation, kind: Responses, link: Link) -> Vec<Cut> {
     let parts = Arc::new(kind.parts(operation));
-    let (request, answer) = lengths(operation, &parts, link);
-    // The request is the same for every kind of answer.
-    let requests = if kind == Answers::Sized { 0..request } else { 0..0 };
+    let (request, response) = lengths(operation, &parts, link);
+    // The request is the same for every kind of response.
+    let requests = if kind == Responses::Sized { 0..request } else { 0..0 };
     cuts(
         operation,
         kind,
         &parts,
         requests.map(|read| (read, usize::MAX)),
-        (0..=answer).map(|written| (usize::MAX, written)),
+        (0..=response).map(|written| (usize::MAX, written)),
     )
 }
 
 fn handshake_cuts(operation: Operation) -> Vec<Cut> {
-    let parts = Arc::new(Answers::Sized.parts(operation));
+    let parts = Arc::new(Responses::Sized.parts(operation));
     let (all_read, all_written) = lengths(operation, &parts, Link::TlsHandshake);
     let (read, written) = lengths(operation, &parts, Link::Tls);
     // The lengths of signatures vary.
     let (read, written) = (all_read - read + 8, all_written - written + 8);
-    let kind = Answers::Sized;
+    let kind = Responses::Sized;
     cuts(
         operation,
         kind,
@@ -153,12 +155,12 @@ fn handshake_cuts(operation: Operation) -> Vec<Cut> {
 
 fn cuts(
     operation: Operation,
-    kind: Answers,
+    kind: Responses,
     parts: &Arc<Parts>,
     of_request: impl Iterator<Item = (usize, usize)>,
-    of_answer: impl Iterator<Item = (usize, usize)>,
+    of_response: impl Iterator<Item = (usize, usize)>,
 ) -> Vec<Cut> {
-    let places = of_request.chain(of_answer);
+    let places = of_request.chain(of_response);
     let both = places.flat_map(|place| [(place, Ending::Close), (place, Ending::Reset)]);
     both.map(|((most_read, most_written), ending)| Cut {
         operation,
@@ -172,11 +174,11 @@ fn cuts(
     .collect()
 }
 
-/// How many bytes the server reads and writes if nothing is cut.
+/// The number of bytes that the server reads and writes if nothing is cut.
 fn lengths(operation: Operation, parts: &Arc<Parts>, link: Link) -> (usize, usize) {
     let cut = Cut {
         operation,
-        kind: Answers::Sized,
+        kind: Responses::Sized,
         parts: Arc::clone(parts),
         most_read: usize::MAX,
         most_written: usize::MAX,
@@ -191,13 +193,14 @@ fn lengths(operation: Operation, parts: &Arc<Parts>, link: Link) -> (usize, usiz
     (events[0].read, events[0].written)
 }
 
-/// Makes every cut, on several threads, and judges what came of it.
+/// Makes every cut, on several threads, and judges the result.
 fn cut_all(link: Link, mut cuts: Vec<Cut>) {
     assert!(cuts.len() > 100, "there is something to cut");
     for (index, cut) in cuts.iter_mut().enumerate() {
-        // Repeats that are allowed wait up to 1.5 s. Where most calls would be repeated, a sample is.
-        let is_rarely_repeated = cut.operation.acts() && (link == Link::Plain || link == Link::Used);
-        if is_rarely_repeated || (cut.operation.acts() && cut.kind == Answers::TooMany) || index % 61 == 0 {
+        // The waits before two retries take up to 1.5 s. Where most calls would be retried, a sample is.
+        let is_rarely_retried =
+            cut.operation.acts() && matches!(link, Link::Plain | Link::Used) && cut.kind != Responses::TooMany;
+        if is_rarely_retried || index % 23 == 0 {
             cut.retries = 2;
         }
     }
@@ -210,7 +213,7 @@ fn cut_all(link: Link, mut cuts: Vec<Cut>) {
                 while let Some(cut) = cuts.get(next.fetch_add(1, Ordering::Relaxed)) {
                     course.set(cut.clone());
                     if link == Link::TlsHandshake {
-                        // One that knows the server already makes a shorter handshake.
+                        // A client that was connected before makes a shorter handshake.
                         client = course.server.client().build().expect("a client");
                     }
                     course.warm(&client);
@@ -222,7 +225,7 @@ fn cut_all(link: Link, mut cuts: Vec<Cut>) {
     });
 }
 
-/// What the server saw of one request, and did about it.
+/// What the server received of one request, and what it sent.
 #[derive(Clone, Debug)]
 struct Event {
     had_request: bool,
@@ -236,7 +239,7 @@ struct Event {
 #[track_caller]
 fn judge(link: Link, cut: &Cut, events: &[Event], result: &Result<String, Error>) {
     let Cut { operation, parts, .. } = cut;
-    let told = |fault: &str| format!("{fault}: {link:?} {cut:?}\nserver: {events:?}\nclient: {result:?}");
+    let told = |problem: &str| format!("{problem}: {link:?} {cut:?}\nserver: {events:?}\nclient: {result:?}");
 
     let whole: Vec<&Event> = events.iter().filter(|event| event.had_request).collect();
     if operation.acts() {
@@ -244,36 +247,36 @@ fn judge(link: Link, cut: &Cut, events: &[Event], result: &Result<String, Error>
         let refused = whole.iter().filter(|event| parts.status == 429 && event.sent_head).count();
         assert!(all_but_the_last <= refused, "{}", told("the server had more than one whole request"));
     }
-    assert!(whole.len() <= cut.retries as usize + 1, "{}", told("the call was repeated too often"));
+    assert!(whole.len() <= cut.retries as usize + 1, "{}", told("the call was retried too often"));
     match result {
         Ok(_) => {
-            assert!(parts.status == 200, "{}", told("no such answer was given"));
-            assert!(whole.iter().any(|event| event.sent_enough), "{}", told("the answer was cut"));
+            assert!(parts.status == 200, "{}", told("the server sent no such response"));
+            assert!(whole.iter().any(|event| event.sent_enough), "{}", told("the response was cut"));
         }
         Err(error) => {
-            let is_refusal = (300..500).contains(&parts.status);
+            let is_refusal = parts.status == 429;
             let may_have_acted = whole.iter().any(|event| !(is_refusal && event.sent_head));
             assert!(error.may_have_sent() || !may_have_acted, "{}", told("the server had the request whole"));
             if let Some(status) = error.status() {
-                assert_eq!(status, parts.status, "{}", told("no such status was given"));
+                assert_eq!(status, parts.status, "{}", told("the server sent no such status"));
                 assert!(whole.iter().any(|event| event.sent_head), "{}", told("the head was cut"));
-                // A read may have been lost and repeated before.
+                // An earlier try of a read may have been lost.
                 if operation.acts() || cut.retries == 0 {
-                    assert_eq!(error.may_have_sent(), !is_refusal, "{}", told("the head came"));
+                    assert_eq!(error.may_have_sent(), !is_refusal, "{}", told("the head was received"));
                 }
             }
-            // A status that is not 2xx is believed as soon as it is there, whatever becomes of the body.
+            // A status other than 2xx counts once it is received, whatever happens to the body.
             assert_eq!(matches!(error, Error::Api(_)), error.status().is_some_and(|s| s != 200), "{}", told("kind"));
-            assert!(!matches!(error, Error::Decode(_)), "{}", told("a cut answer is no odd one"));
+            assert!(!matches!(error, Error::Decode(_)), "{}", told("a cut response is not an unreadable one"));
             let is_early = |event: &Event| event.read < LEAST_HELLO || event.written < LEAST_SERVER_FLIGHT;
             if link == Link::TlsHandshake && operation.has_body() && events.iter().all(is_early) {
-                assert!(!error.may_have_sent(), "{}", told("nothing was handed over in the handshake"));
+                assert!(!error.may_have_sent(), "{}", told("nothing was sent in the handshake"));
             }
         }
     }
 }
 
-/// A server whose next exchange is cut as the test says.
+/// A server whose next exchange is cut where the test says.
 struct Course {
     server: Server,
     link: Link,
@@ -282,10 +285,10 @@ struct Course {
 
 struct Shared {
     cut: Cut,
-    /// Whether the call that goes well was made.
+    /// Whether the call that succeeds was made.
     is_warm: bool,
     events: Vec<Event>,
-    /// Connections that the server has closed its side of.
+    /// Connections whose server side is closed.
     half_open: Vec<TcpStream>,
 }
 
@@ -304,7 +307,7 @@ impl Course {
         self.lock().cut = cut;
     }
 
-    /// Makes the call that goes well, if the link is to have one.
+    /// Makes the call that succeeds, if the link needs one.
     fn warm(&self, client: &Client) {
         if self.link == Link::Used {
             let operation = {
@@ -312,12 +315,12 @@ impl Course {
                 shared.is_warm = false;
                 shared.cut.operation
             };
-            operation.call(client).expect("the first call goes well");
+            operation.call(client).expect("the first call succeeds");
             self.lock().events.clear();
         }
     }
 
-    /// What the server saw since the last time it was asked.
+    /// Returns the events since the last call of this method.
     fn events(&self) -> Vec<Event> {
         self.server.settle();
         let mut shared = self.lock();
@@ -359,11 +362,11 @@ fn exchange(connection: &mut Connection, link: Link, shared: &Mutex<Shared>) {
     shared.half_open.extend(connection.end(cut.ending));
 }
 
-/// Threads that call. Most of what they wait for is each other.
+/// The number of threads that call. They mostly wait for each other.
 const WORKERS: usize = 8;
 
-/// Fewer bytes than the first flight of a client has, and than that of a server with its certificate: while one of them is
-/// not whole, no client can say more.
+/// Fewer bytes than the first flight of a client has, and than that of a server with its certificate.
+/// Until both are complete, no client can send a request.
 const LEAST_HELLO: usize = 150;
 const LEAST_SERVER_FLIGHT: usize = 400;
 
@@ -373,12 +376,13 @@ fn ten_thousand_random_faults() {
         return play(&Sandbox::start().expect("a sandbox"), 0, seed);
     }
     let first = fastrand::u64(..);
-    println!("the scripts have the seeds from {first} on");
+    println!("the seeds of the scripts start at {first}");
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
-        for _ in 0..WORKERS {
+        // Most of them sleep before a retry.
+        for _ in 0..4 * WORKERS {
             scope.spawn(|| {
-                // Faults are for whoever calls next: each thread has a service of its own.
+                // A fault hits the next call of any thread, so each thread has its own sandbox.
                 let sandbox = Sandbox::start().expect("a sandbox");
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
@@ -392,13 +396,16 @@ fn ten_thousand_random_faults() {
     });
 }
 
-/// One script: some faults, and a call in the midst of them.
+/// Plays one script: some faults, and a call that they hit.
 fn play(sandbox: &Sandbox, index: usize, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let number = format!("+1415{:07}", 2_000_000 + index);
-    let client = sandbox.client().with_retries(random.u32(0..=3));
+    // The waits before retries are real, so a quarter of the scripts retries.
+    let retries = if random.u8(..4) == 0 { random.u32(1..=3) } else { 0 };
+    let client = sandbox.client().with_retries(retries);
     let resent = random.bool().then(|| {
-        let sent = NewOtp::to(number.as_str()).language("en").name("MyApp").send(&client).expect("no fault yet");
+        let sent =
+            NewOtp::to(number.as_str()).language("en").name("MyApp").send(&client).expect("no fault is queued yet");
         sent.otp_id
     });
     let client = if random.u8(..32) == 0 { client.with_timeout(Duration::from_millis(15)) } else { client };
@@ -412,7 +419,7 @@ fn play(sandbox: &Sandbox, index: usize, seed: u64) {
         None => NewOtp::to(number.as_str()).language("en").name("MyApp").send(&client).map(|_| ()),
         Some(id) => ResendOtp::otp_id(id).send(&client).map(|_| ()),
     };
-    // A call that gave up may still be on its way to the service.
+    // A call that timed out may still be on its way to the service.
     if matches!(&result, Err(error) if error.is_timeout()) {
         thread::sleep(Duration::from_millis(100));
     }
@@ -427,14 +434,15 @@ fn play(sandbox: &Sandbox, index: usize, seed: u64) {
     sandbox.reset();
 }
 
-/// Every fault, but those in which the service lies: acts, and answers that it refuses to.
+/// Any fault other than a lie: a service that acts and then returns that it refuses to.
 fn fault(random: &mut fastrand::Rng) -> Fault {
     let any = |random: &mut fastrand::Rng, from: &[u16]| from[random.usize(..from.len())];
     match random.u8(..12) {
-        0..=3 => Fault::status(429).retry_after(Duration::ZERO).into(),
+        0..=2 => Fault::status(429).retry_after(Duration::ZERO).into(),
+        3 => Fault::status(any(random, &[300, 302, 303, 307, 308, 408])).after_acting().into(),
         4 => Fault::status(any(random, &[500, 502, 503, 504, 599])).into(),
         5 => Fault::status(any(random, &[500, 502, 503, 504, 599])).after_acting().into(),
-        6 => Fault::status(any(random, &[300, 302, 307, 308, 400, 401, 403, 404, 408, 413, 451])).into(),
+        6 => Fault::status(any(random, &[302, 307, 400, 401, 403, 404, 408, 413, 421, 425, 451])).into(),
         7 => Fault::drop_before(),
         8 => Fault::drop_after(),
         9 => Fault::half(),
@@ -445,5 +453,5 @@ fn fault(random: &mut fastrand::Rng) -> Fault {
 
 const SCRIPTS: usize = 10_000;
 
-/// The variable that names the seed of one script to be played again, alone.
+/// The environment variable with the seed of a single script to play.
 const SEED: &str = "CONTIGUITY_TEST_SEED";

@@ -1,4 +1,4 @@
-//! Every flow of the vendor's guide, from end to end over the sandbox.
+//! Every flow of the vendor's guide, from end to end against the sandbox.
 
 use std::time::Duration;
 
@@ -19,19 +19,36 @@ fn new_then_verify() {
     assert_eq!(sms.text, format!("Your MyApp code is {}", sms.code));
     assert_eq!(sms.otp_id, sent.otp_id);
     let proof = verify(&client, &sent, &sms.code).proof().unwrap();
-    assert_eq!(proof.otp_id(), &sent.otp_id);
-    assert_eq!(proof.number(), None);
+    // A check from a stored id does not know the number.
+    assert_eq!((proof.otp_id(), proof.number()), (&sent.otp_id, None));
 }
 
 #[test]
-fn a_wrong_code_is_no_error_and_no_proof() {
+fn a_check_that_begins_with_the_sent_otp_knows_the_number() {
+    let sandbox = Sandbox::start().unwrap();
+    let client = sandbox.client();
+    let mut sent = send(&client);
+    assert_eq!(sent.number, PHONE);
+    // Writing to the public fields changes neither the check nor the proof.
+    let otp_id = sent.otp_id.clone();
+    sent.otp_id = "otp_other".parse().unwrap();
+    sent.number = "+14155550000".parse().unwrap();
+    sent.metadata = Metadata::default();
+    let code = sandbox.phone(PHONE).last_message().unwrap().code;
+    let proof = sent.verify(code).send(&client).unwrap().proof().unwrap();
+    assert_eq!(proof.otp_id(), &otp_id);
+    assert_eq!(proof.number().unwrap(), PHONE);
+}
+
+#[test]
+fn a_wrong_code_is_neither_an_error_nor_a_proof() {
     let sandbox = Sandbox::start().unwrap();
     let client = sandbox.client();
     let sent = send(&client);
     let code = sandbox.phone(PHONE).last_message().unwrap().code;
     let wrong = if code == "000000" { "000001" } else { "000000" };
     let not_verified = verify(&client, &sent, wrong).proof().unwrap_err();
-    assert_eq!(not_verified.otp_id(), &sent.otp_id);
+    assert_eq!(not_verified.status(), None);
     assert_eq!(not_verified.to_string(), "not verified: the code is wrong, used or expired");
     assert!(verify(&client, &sent, &code).verified);
 }
@@ -56,7 +73,7 @@ fn the_resend_flow() {
     let texts = sandbox.phone(PHONE).messages();
     assert_eq!(texts.len(), 2);
     assert_eq!(texts[0].code, texts[1].code);
-    // The resend has not renewed it.
+    // The resend does not renew the code.
     sandbox.advance(Duration::from_secs(60));
     assert!(!verify(&client, &sent, &texts[1].code).verified);
     assert!(!ResendOtp::otp_id(&sent.otp_id).send(&client).unwrap().resent);
@@ -84,10 +101,10 @@ fn the_polling_flow() {
     sandbox.phone(PHONE).text("+16465550199", &session.factor);
     assert_eq!(status(&client, &session).status, Status::Pending);
     sandbox.phone(PHONE).text(&session.to, &session.factor);
-    let answer = status(&client, &session);
-    assert!(answer.is_verified());
-    assert_eq!(answer.proof().unwrap().otp_id(), &session.otp_id);
-    // What is verified can't be cancelled.
+    let read = status(&client, &session);
+    assert!(read.is_verified());
+    assert_eq!(read.proof().unwrap().otp_id(), &session.otp_id);
+    // A verified session cannot be cancelled.
     let error = CancelReverseOtp::otp_id(&session.otp_id).send(&client).unwrap_err();
     assert_eq!(error.status(), Some(400));
 }
@@ -117,21 +134,21 @@ fn a_session_expires() {
 }
 
 #[test]
-fn a_validation_error_is_told_from_an_api_error() {
+fn a_validation_error_differs_from_an_api_error() {
     let sandbox = Sandbox::start().unwrap();
     let client = sandbox.client();
     match VerifyOtp::otp_id("").otp("12").send(&client).unwrap_err() {
         Error::Validation(error) => assert_eq!(error.issues().len(), 2),
         error => panic!("{error}"),
     }
-    match VerifyOtp::otp_id("otp_of_nobody").otp("123456").send(&client).unwrap_err() {
+    match VerifyOtp::otp_id("otp_unknown").otp("123456").send(&client).unwrap_err() {
         Error::Api(error) => assert_eq!((error.status(), error.message()), (400, "otp_id is unknown")),
         error => panic!("{error}"),
     }
 }
 
 #[test]
-fn a_key_that_is_none_is_refused_by_the_service() {
+fn the_service_refuses_a_wrong_key() {
     let sandbox = Sandbox::start().unwrap();
     let client = Client::builder("sk_of_another_service").base_url(sandbox.url()).build().unwrap();
     let error = NewOtp::to(PHONE).language("en").name("MyApp").send(&client).unwrap_err();
@@ -140,7 +157,7 @@ fn a_key_that_is_none_is_refused_by_the_service() {
 }
 
 #[test]
-fn no_write_to_a_public_field_makes_a_proof() {
+fn a_write_to_a_public_field_proves_nothing() {
     let sandbox = Sandbox::start().unwrap();
     let client = sandbox.client();
 
@@ -152,23 +169,21 @@ fn no_write_to_a_public_field_makes_a_proof() {
     assert!(check.proof().is_err());
 
     let session = initiate(&client);
-    let mut answer = status(&client, &session);
-    answer.status = Status::Verified;
-    assert!(answer.is_verified());
-    assert!(answer.proof().is_err());
+    let mut read = status(&client, &session);
+    read.status = Status::Verified;
+    assert!(!read.is_verified());
+    assert!(read.proof().is_err());
 
-    // The proof of one session does not pass for that of another phone.
+    // The proof of a session is for the phone that was asked for.
     let mut session = session;
     session.number = "+14155550000".parse().unwrap();
     sandbox.phone(PHONE).text(&session.to, &session.factor);
-    let outcome = session.wait(&client).clock(&sandbox.clock()).run().unwrap();
-    let contiguity::reverse::Outcome::Verified(proof) = outcome else { panic!("{outcome:?}") };
-    assert_eq!(proof.number().unwrap().as_str(), PHONE);
+    let proof = session.wait(&client).run().unwrap().proof().unwrap();
+    assert_eq!(proof.number().unwrap(), PHONE);
 
     let mut other = InitiateReverseOtp::number("+14155550000").send(&client).unwrap();
     other.otp_id = session.otp_id.clone();
-    let outcome = other.wait(&client).clock(&sandbox.clock()).run().unwrap();
-    let contiguity::reverse::Outcome::Verified(proof) = outcome else { panic!("{outcome:?}") };
+    let proof = other.wait(&client).run().unwrap().proof().unwrap();
     assert_eq!((proof.otp_id(), proof.number()), (&session.otp_id, None));
 }
 

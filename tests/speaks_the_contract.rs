@@ -1,4 +1,4 @@
-//! Every operation's exact request on the wire, and the decoding of every answer that the contract allows.
+//! Every operation's exact request on the wire, and the decoding of every documented response.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -27,14 +27,15 @@ fn new_with_typed_values() {
     let server = Server::answering(&success(&json!({"otp_id": "otp_1"})));
     let number = PhoneNumber::parse("+15551234567").unwrap();
     #[expect(clippy::needless_borrows_for_generic_args, reason = "a borrowed number is what is tried")]
-    NewOtp::to(&number).name(String::from("é\"\\")).language(Language::Cantonese).send(&server.client()).unwrap();
+    let _ =
+        NewOtp::to(&number).name(String::from("é\"\\")).language(Language::Cantonese).send(&server.client()).unwrap();
     server.saw_json("POST", "/otp/new", &json!({"to": "+15551234567", "language": "zh-hk", "name": "é\"\\"}));
 }
 
 #[test]
 fn verify() {
-    for (answer, expected) in [(json!({"verified": true}), true), (json!({"verified": false, "more": [1]}), false)] {
-        let server = Server::answering(&success(&answer));
+    for (data, expected) in [(json!({"verified": true}), true), (json!({"verified": false, "more": [1]}), false)] {
+        let server = Server::answering(&success(&data));
         let check = VerifyOtp::otp_id("otp_1").otp(" 012-345 ").send(&server.client()).unwrap();
         assert_eq!(check.verified, expected);
         assert_eq!(check.proof().is_ok(), expected);
@@ -42,21 +43,28 @@ fn verify() {
     }
 }
 
+// needs phone::digit
 #[test]
-fn verified_counts_for_true_alone() {
-    for odd in [json!("true"), json!(1), json!(null), json!([true]), json!({"verified": true})] {
-        let server = Server::answering(&success(&json!({ "verified": odd })));
-        let error = VerifyOtp::otp_id("otp_1").otp("123456").send(&server.client()).unwrap_err();
-        assert!(matches!(error, Error::Decode(_)), "{odd}: {error}");
-        assert!(error.may_have_sent() && !error.is_retryable());
+fn a_code_in_any_script_is_sent_in_ascii() {
+    // Full-width, Arabic-Indic, Persian, Devanagari, Bengali and Thai digits.
+    for zero in ['\u{ff10}', '\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{e50}'] {
+        let digits = |range: std::ops::Range<u32>| {
+            range.map(|digit| char::from_u32(u32::from(zero) + digit).unwrap()).collect::<String>()
+        };
+        let (first, last) = (digits(0..3), digits(3..6));
+        for typed in [
+            format!("{first}{last}"),
+            format!("\u{202a}{first}{last}\u{202c}"),
+            format!("\u{61c}{first} {last}\u{200f}\n"),
+            format!("{first}\u{2011}{last}"),
+            format!("{first}\u{2212}{last}"),
+            format!("{first}\u{ff0d}{last}"),
+        ] {
+            let server = Server::answering(&success(&json!({"verified": true})));
+            let _ = VerifyOtp::otp_id("otp_1").otp(typed).send(&server.client()).unwrap();
+            server.saw_json("POST", "/otp/verify", &json!({"otp_id": "otp_1", "otp": "012345"}));
+        }
     }
-    for twice in [r#"{"verified":false,"verified":true}"#, r#"{"verified":true,"verified":false}"#] {
-        let server = Server::answering(&format!(r#"{{"data":{twice}}}"#));
-        let error = VerifyOtp::otp_id("otp_1").otp("123456").send(&server.client()).unwrap_err();
-        assert!(matches!(error, Error::Decode(_)), "{error}");
-    }
-    let server = Server::answering(r#"{"data":{"verified":false},"data":{"verified":true}}"#);
-    assert!(VerifyOtp::otp_id("otp_1").otp("123456").send(&server.client()).is_err());
 }
 
 #[test]
@@ -67,12 +75,10 @@ fn resend() {
         assert_eq!(again.resent, expected);
         server.saw_json("POST", "/otp/resend", &json!({"otp_id": "otp_1"}));
     }
-    let server = Server::answering(&success(&json!({"resent": "yes"})));
-    assert!(matches!(ResendOtp::otp_id("otp_1").send(&server.client()), Err(Error::Decode(_))));
 }
 
 #[test]
-fn initiate_with_a_number_alone() {
+fn initiate_with_only_a_number() {
     let server = Server::answering(&success(&session()));
     let session = InitiateReverseOtp::number("+15551234567").send(&server.client()).unwrap();
     assert_eq!(session.otp_id.as_str(), "r_otp_123456");
@@ -107,7 +113,7 @@ fn initiate_with_every_field() {
 }
 
 #[test]
-fn initiate_answered_by_an_older_server() {
+fn initiate_on_an_older_server() {
     let ask = || InitiateReverseOtp::number("+15551234567").factor("MyApp2024").to("+16465550123");
 
     let server = Server::answering(&success(&json!({"otp_id": "r_otp_1"})));
@@ -116,7 +122,7 @@ fn initiate_answered_by_an_older_server() {
     assert_eq!(session.number.as_str(), "+15551234567");
     assert_eq!((session.service, session.expires_at, session.ui, session.success_url), (None, None, None, None));
 
-    // What is odd counts as absent, what is unknown is kept.
+    // A field of another type counts as missing. Unknown text is kept.
     let odd = json!({
         "otp_id": "r_otp_1", "number": "12", "factor": 1, "to": null, "service": "pigeon", "expires_at": "tomorrow",
         "ui": "none", "success_url": 7,
@@ -128,7 +134,7 @@ fn initiate_answered_by_an_older_server() {
     assert_eq!(session.service.unwrap().as_str(), "pigeon");
     assert_eq!((session.expires_at, session.ui, session.success_url), (None, None, None));
 
-    // The answer's texts come first, also where they are no phone number.
+    // The texts of the response come first, even if they are not phone numbers.
     let server = Server::answering(&success(&json!({"otp_id": "r_otp_1", "factor": "x\n", "to": "85258"})));
     let session = ask().send(&server.client()).unwrap();
     assert_eq!((session.factor.as_str(), session.to.as_str()), ("x\n", "85258"));
@@ -138,6 +144,10 @@ fn initiate_answered_by_an_older_server() {
         let error = InitiateReverseOtp::number("+15551234567").send(&server.client()).unwrap_err();
         assert!(matches!(error, Error::Decode(_)), "{missing}: {error}");
     }
+
+    // The session of another phone is still the session that was asked for.
+    let server = Server::answering(&success(&json!({"otp_id": "r_otp_1", "number": "+16505550142"})));
+    assert_eq!(ask().send(&server.client()).unwrap().number, "+16505550142");
 }
 
 #[test]
@@ -146,34 +156,34 @@ fn reverse_verify() {
         let server = Server::answering(&success(
             &json!({"otp_id": "r_otp_1", "status": status, "expires_at": "2026-02-01T12:00:00.000Z"}),
         ));
-        let answer = VerifyReverseOtp::otp_id("r_otp_1").send(&server.client()).unwrap();
-        assert_eq!(answer.status.to_string(), status);
-        assert_eq!(matches!(answer.status, Status::Other(_)), status == "paused");
-        assert_eq!(answer.is_verified(), status == "verified");
-        assert_eq!(answer.expires_at, Some(UNIX_EPOCH + Duration::from_secs(1_769_947_200)));
-        assert_eq!(answer.proof().is_ok(), status == "verified");
+        let check = VerifyReverseOtp::otp_id("r_otp_1").send(&server.client()).unwrap();
+        assert_eq!(check.status.to_string(), status);
+        assert_eq!(matches!(check.status, Status::Other(_)), status == "paused");
+        assert_eq!(check.is_verified(), status == "verified");
+        assert_eq!(check.expires_at, Some(UNIX_EPOCH + Duration::from_secs(1_769_947_200)));
+        assert_eq!(check.proof().is_ok(), status == "verified");
         server.saw_nothing_but("GET", "/otp/reverse/verify/r_otp_1");
     }
-    // A long one is kept whole, and makes no long message.
+    // A long status is kept whole, and cut in the message.
     let long = "paused ".repeat(1000);
     let server = Server::answering(&success(&json!({"status": long})));
-    let answer = VerifyReverseOtp::otp_id("r_otp_1").send(&server.client()).unwrap();
-    assert_eq!(answer.status.as_str(), long);
-    assert!(answer.proof().unwrap_err().to_string().len() < 300);
+    let check = VerifyReverseOtp::otp_id("r_otp_1").send(&server.client()).unwrap();
+    assert_eq!(check.status.as_str(), long);
+    assert!(check.proof().unwrap_err().to_string().len() < 300);
 
-    // Nearly is not verified, and does not become it where the status is stored.
+    // A similar text is not verified, even after it was stored.
     for nearly in ["Verified", " verified", "verified\n", "verified\u{200b}", "veri\0fied"] {
         let server = Server::answering(&success(&json!({"status": nearly})));
-        let answer = VerifyReverseOtp::otp_id("r_otp_1").send(&server.client()).unwrap();
-        assert!(!answer.is_verified() && matches!(answer.status, Status::Other(_)), "{nearly:?}");
-        let stored = serde_json::to_string(&answer.status).unwrap();
-        assert_eq!(serde_json::from_str::<Status>(&stored).unwrap(), answer.status, "{nearly:?}");
-        assert!(answer.proof().is_err(), "{nearly:?}");
+        let check = VerifyReverseOtp::otp_id("r_otp_1").send(&server.client()).unwrap();
+        assert!(!check.is_verified() && matches!(check.status, Status::Other(_)), "{nearly:?}");
+        let stored = serde_json::to_string(&check.status).unwrap();
+        assert_eq!(serde_json::from_str::<Status>(&stored).unwrap(), check.status, "{nearly:?}");
+        assert!(check.proof().is_err(), "{nearly:?}");
     }
 }
 
 #[test]
-fn reverse_verify_as_the_guide_has_it() {
+fn reverse_verify_as_in_the_guide() {
     for (data, expected) in [
         (json!({"verified": true}), Status::Verified),
         (json!({"verified": false}), Status::Pending),
@@ -182,10 +192,10 @@ fn reverse_verify_as_the_guide_has_it() {
         (json!({"verified": "yes", "status": "pending", "expires_at": 12}), Status::Pending),
     ] {
         let server = Server::answering(&success(&data));
-        let answer = VerifyReverseOtp::otp_id("r_otp_1").send(&server.client()).unwrap();
-        assert_eq!(answer.status, expected, "{data}");
-        assert_eq!(answer.otp_id.as_str(), "r_otp_1", "{data}");
-        assert_eq!(answer.expires_at, None, "{data}");
+        let check = VerifyReverseOtp::otp_id("r_otp_1").send(&server.client()).unwrap();
+        assert_eq!(check.status, expected, "{data}");
+        assert_eq!(check.otp_id.as_str(), "r_otp_1", "{data}");
+        assert_eq!(check.expires_at, None, "{data}");
     }
     for data in [
         json!({}),
@@ -212,38 +222,11 @@ fn reverse_cancel() {
 }
 
 #[test]
-fn an_id_is_one_segment_of_the_path() {
-    for (id, segment) in [
-        ("a/b", "a%2Fb"),
-        ("../new", "..%2Fnew"),
-        ("a b?c#d", "a%20b%3Fc%23d"),
-        ("%2e%2e", "%252e%252e"),
-        ("é", "%C3%A9"),
-        ("...", "..."),
-        ("a-b.c_d~e", "a-b.c_d~e"),
-        (";,@&=+$!*'()", "%3B%2C%40%26%3D%2B%24%21%2A%27%28%29"),
-    ] {
-        let server = Server::answering(&success(&json!({"status": "pending"})));
-        let _ = VerifyReverseOtp::otp_id(id).send(&server.client()).unwrap();
-        server.saw_nothing_but("GET", &format!("/otp/reverse/verify/{segment}"));
-    }
-}
-
-#[test]
-fn an_id_that_no_url_can_hold_is_refused() {
-    let server = Server::answering(&success(&json!({"status": "pending"})));
-    let error = VerifyReverseOtp::otp_id("x".repeat(70_000)).send(&server.client()).unwrap_err();
-    let Error::Validation(error) = error else { panic!("{error}") };
-    assert_eq!(error.issues()[0].field, "otp_id");
-    assert_eq!(server.requests(), 0);
-}
-
-#[test]
 fn the_base_url_keeps_its_path_prefix() {
     for path in ["/api/v2", "/api/v2/", "/api/v2//"] {
         let server = Server::answering(&success(&json!({"otp_id": "otp_1"})));
         let client = Client::builder("key").base_url(format!("{}{path}", server.mock.base_url())).build().unwrap();
-        NewOtp::to("+14155552671").language("en").name("MyApp").send(&client).unwrap();
+        let _ = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client).unwrap();
         server.saw_at("POST", "/api/v2/otp/new");
         let server = Server::answering(&success(&json!({"status": "pending"})));
         let client = Client::builder("key").base_url(format!("{}{path}", server.mock.base_url())).build().unwrap();
@@ -256,26 +239,8 @@ fn the_base_url_keeps_its_path_prefix() {
 fn the_user_agent_names_the_crate_and_the_suffix() {
     let server = Server::answering(&success(&json!({"otp_id": "otp_1"})));
     let builder = Client::builder("key").base_url(server.mock.base_url()).user_agent_suffix("my-app/1.2");
-    NewOtp::to("+14155552671").language("en").name("MyApp").send(&builder.build().unwrap()).unwrap();
+    let _ = NewOtp::to("+14155552671").language("en").name("MyApp").send(&builder.build().unwrap()).unwrap();
     server.saw_header("user-agent", concat!("contiguity-rust/", env!("CARGO_PKG_VERSION"), " my-app/1.2"));
-}
-
-#[test]
-fn odd_trimmings_never_lose_a_sent_id() {
-    for body in [
-        r#"{"data":{"otp_id":"otp_1"}}"#,
-        r#"{"id":7,"timestamp":[],"api_version":{},"object":null,"data":{"otp_id":"otp_1"}}"#,
-        r#"{"id":null,"timestamp":"soon","api_version":1,"object":"error","data":{"otp_id":"otp_1"},"extra":{"a":[1,{}]}}"#,
-        r#"{"id":"a","id":"b","timestamp":1,"timestamp":2,"data":{"otp_id":"otp_1","otp":1}}"#,
-        r#"{"timestamp":1e400,"data":{"otp_id":"otp_1"}}"#,
-        r#"{"timestamp":-1,"data":{"otp_id":"otp_1"}}"#,
-        r#"{"timestamp":99999999999999999999999999,"data":{"otp_id":"otp_1"}}"#,
-        "\n {\"data\" : {\"otp_id\" : \"otp_\\u0031\"} } \n",
-    ] {
-        let server = Server::answering(body);
-        let sent = NewOtp::to("+14155552671").language("en").name("MyApp").send(&server.client());
-        assert_eq!(sent.unwrap_or_else(|error| panic!("{body}: {error}")).otp_id.as_str(), "otp_1", "{body}");
-    }
 }
 
 #[test]
@@ -285,22 +250,6 @@ fn a_timestamp_may_be_text() {
         let sent = NewOtp::to("+14155552671").language("en").name("MyApp").send(&server.client()).unwrap();
         let milliseconds = sent.metadata.timestamp.unwrap().duration_since(UNIX_EPOCH).unwrap().as_millis();
         assert_eq!(milliseconds, 1_785_380_854_155, "{timestamp}");
-    }
-}
-
-#[test]
-fn an_id_that_is_no_text_cannot_be_read() {
-    for id in [json!(""), json!("  "), json!(7), json!(null), json!(["otp_1"])] {
-        for answer in [success(&json!({ "otp_id": id })), success(&json!({"otp_id": id, "factor": "1", "to": "2"}))] {
-            let server = Server::answering(&answer);
-            let new = NewOtp::to("+14155552671").language("en").name("MyApp").send(&server.client()).unwrap_err();
-            let initiate = InitiateReverseOtp::number("+14155552671").send(&server.client()).unwrap_err();
-            for error in [new, initiate] {
-                assert!(matches!(error, Error::Decode(_)), "{id}: {error}");
-                assert_eq!((error.status(), error.request_id()), (Some(200), Some("req_12ab")), "{id}");
-                assert!(error.may_have_sent(), "{id}");
-            }
-        }
     }
 }
 
@@ -324,11 +273,11 @@ fn errors_as_documented_and_as_seen() {
         (400, documented(400, "Bad Request"), "Bad Request", Some("https://example.com/agree"), Some("err_99")),
         (401, documented(401, "Unauthorized"), "Unauthorized", Some("https://example.com/agree"), Some("err_99")),
         (403, documented(403, "Forbidden"), "Forbidden", Some("https://example.com/agree"), Some("err_99")),
-        // The status line is the truth.
+        // The status line counts, not the body.
         (500, documented(400, "oops"), "oops", Some("https://example.com/agree"), Some("err_99")),
         (400, json!({"message": "no such number", "status": 500}), "no such number", None, None),
         (418, json!({"id": "err_1", "data": null}), "I'm a teapot", None, Some("err_1")),
-        (499, json!([]), "no reason given", None, None),
+        (499, json!([]), "no message", None, None),
     ] {
         let server = Server::with_status(status, &body.to_string());
         let error = NewOtp::to("+14155552671").language("en").name("MyApp").send(&server.client()).unwrap_err();
@@ -357,7 +306,7 @@ fn session() -> Value {
     })
 }
 
-/// A service that answers one thing, and remembers what it was asked.
+/// A service that sends the same response to every request, and records the requests.
 struct Server {
     mock: MockServer,
     seen: Arc<Mutex<Vec<HttpMockRequest>>>,
@@ -386,11 +335,7 @@ impl Server {
         Client::builder("contiguity_sk_test").base_url(self.mock.base_url()).retries(0).build().unwrap()
     }
 
-    fn requests(&self) -> usize {
-        self.seen.lock().unwrap().len()
-    }
-
-    /// The one request that came.
+    /// The only request.
     #[track_caller]
     fn only_request(&self) -> HttpMockRequest {
         let seen = self.seen.lock().unwrap();
@@ -411,8 +356,7 @@ impl Server {
         assert_eq!(self.only_request().headers().get(name).unwrap(), value);
     }
 
-    /// The whole request: method, path, every header, and the JSON to the byte, since key order and white space are
-    /// nothing that a service should have to care about, and a `null` or a field too many is.
+    /// Compares the whole request: method, path, headers and JSON.
     #[track_caller]
     fn saw_json(&self, method: &str, path: &str, fields: &Value) {
         self.saw_at(method, path);
@@ -439,7 +383,7 @@ impl Server {
         assert_eq!(self.headers(), HEADERS.iter().copied().chain(length).map(owned).collect());
     }
 
-    /// Every header but `host`, which is another one in each test.
+    /// Every header other than `host`, which has a port.
     fn headers(&self) -> BTreeSet<(String, String)> {
         let request = self.only_request();
         let all = request.headers_vec().iter().cloned();
@@ -447,8 +391,9 @@ impl Server {
     }
 }
 
-const HEADERS: [(&str, &str); 3] = [
+const HEADERS: [(&str, &str); 4] = [
     ("accept", "application/json"),
+    ("accept-encoding", "identity"),
     ("authorization", "Token contiguity_sk_test"),
     ("user-agent", concat!("contiguity-rust/", env!("CARGO_PKG_VERSION"))),
 ];

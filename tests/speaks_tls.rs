@@ -1,16 +1,18 @@
-//! Every choice of TLS against a real TLS server on loopback, and through a real CONNECT proxy.
+//! Every TLS implementation against a TLS server on loopback, and through a CONNECT proxy.
 //!
-//! What a feature brings is tried when the feature is on: `cargo test --all-features` tries all.
+//! An implementation is tested if its feature is enabled: `cargo test --all-features` tests all.
 
+#[path = "support/proxy.rs"]
+mod proxy;
 mod support;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::thread;
 
 use contiguity::{Client, ClientBuilder, Error, NewOtp, Tls};
 
+use proxy::Proxy;
 use support::{KEY, Operation, Server, answer, certificate, envelope};
 
 #[test]
@@ -31,15 +33,15 @@ fn the_platform_verifier_trusts_the_certificates_that_it_is_given() {
 }
 
 #[test]
-fn what_is_in_use_without_a_choice_is_rustls() {
-    // Features only add choices: with all of them on, this is the same.
+fn rustls_is_the_default() {
+    // This holds with all features, too.
     let server = good();
     let request = NewOtp::to(support::NUMBER).language("en").name("MyApp");
     let error = request.send(&client(&server, None).build().unwrap()).unwrap_err();
-    assert!(error.to_string().contains("invalid peer certificate"), "{error}");
+    assert!(error.to_string().contains("the certificate's authority is not trusted;"), "{error}");
 }
 
-/// The operating system's store is a file on Linux, which can be named to a process of its own: the child below.
+/// On Linux, the operating system's store is a file that a child process can be given.
 #[test]
 #[cfg(all(target_os = "linux", any(feature = "platform-verifier", feature = "native-tls")))]
 fn the_certificates_of_the_operating_system_are_trusted() {
@@ -57,7 +59,7 @@ fn the_certificates_of_the_operating_system_are_trusted() {
     assert_eq!(server.requests().len(), choices);
 }
 
-/// Runs in a child of the test above, with another store of certificates.
+/// Runs in a child process of the test above, with another store of certificates.
 #[test]
 fn child() {
     let Ok(url) = std::env::var("CONTIGUITY_TEST_URL") else { return };
@@ -74,7 +76,7 @@ fn child() {
 }
 
 #[test]
-fn a_proxy_is_asked_to_connect_and_sees_nothing_of_the_call() {
+fn a_proxy_connects_and_sees_nothing_of_the_call() {
     let server = good();
     let proxy = Proxy::start(server.address.port());
     for (credentials, header) in
@@ -89,18 +91,44 @@ fn a_proxy_is_asked_to_connect_and_sees_nothing_of_the_call() {
         assert!(!head.contains("token") && !head.contains("/otp"), "{head}");
     }
     assert_eq!(server.requests().len(), 2);
-    assert_eq!(proxy.leaked.lock().unwrap().as_slice(), b"", "the key went through the proxy in the clear");
+    assert_eq!(proxy.leaked.lock().unwrap().as_slice(), b"", "the proxy saw the key");
+}
+
+/// The session with the service is inside the one with the proxy.
+#[test]
+fn a_proxy_that_speaks_tls_itself() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let proxy = thread::spawn(move || {
+        let mut stream = support::tls_over(listener.accept().unwrap().0);
+        assert!(read_to(&mut stream, b"\r\n\r\n").starts_with(b"CONNECT localhost:443 "));
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        let mut stream = support::tls_over(stream);
+        // Larger than a TLS record, and than the client's buffer.
+        for pad in [0, 20_000, 100_000] {
+            read_to(&mut stream, b"}");
+            let data = format!(r#"{{"otp_id":"otp_1","pad":"{}"}}"#, "x".repeat(pad));
+            stream.write_all(&answer(200, "", envelope(&data))).unwrap();
+            stream.flush().unwrap();
+        }
+    });
+    let client = Client::builder(KEY).base_url("https://localhost").proxy(format!("https://127.0.0.1:{port}"));
+    let client = client.root_certificates(certificate()).pool_idle_timeout(support::PATIENCE).build().unwrap();
+    for _ in 0..3 {
+        Operation::New.call(&client).unwrap();
+    }
+    proxy.join().unwrap();
 }
 
 #[test]
-fn a_name_that_only_the_proxy_can_resolve_is_left_to_it() {
+fn the_proxy_looks_up_the_host() {
     let server = good();
     let proxy = Proxy::start(server.address.port());
     let client =
         Client::builder(KEY).base_url("https://api.example.invalid").proxy(format!("http://127.0.0.1:{}", proxy.port));
     let error = Operation::New.call(&client.root_certificates(certificate()).retries(0).build().unwrap()).unwrap_err();
-    // It gets as far as the certificate, which is for another name.
-    assert!(error.to_string().contains("invalid peer certificate"), "{error}");
+    // The call reaches the server, whose certificate is for another name.
+    assert!(error.to_string().contains("failed: the certificate is for another host;"), "{error}");
     assert!(proxy.heard.lock().unwrap()[0].starts_with("CONNECT api.example.invalid:443 "));
 }
 
@@ -110,15 +138,26 @@ fn trusts_what_it_is_given(tls: Tls) {
     let trusting = client(&server, Some(tls)).root_certificates(certificate()).build().unwrap();
     Operation::New.call(&trusting).unwrap_or_else(|error| panic!("{tls:?}: {error}"));
     let stranger = client(&server, Some(tls)).retries(2).build().unwrap();
-    // Without a body there is nothing but the kind of error to tell that nothing was sent.
+    // Without a body, only the kind of error shows that nothing was sent.
     for operation in [Operation::New, Operation::Cancel, Operation::Status] {
         let before = server.connections();
         let error = operation.call(&stranger).unwrap_err();
         assert!(matches!(error, Error::Transport(_)), "{tls:?}: {error}");
         assert!(!error.may_have_sent() && !error.is_retryable() && !error.is_timeout(), "{tls:?}: {error}");
-        assert_eq!(server.connections(), before + 1, "{tls:?}: a refused certificate was tried again");
+        assert_eq!(server.connections(), before + 1, "{tls:?}: a refused certificate was retried");
     }
     assert_eq!(server.requests().len(), 1, "{tls:?}");
+}
+
+/// Reads until what was read ends like this.
+fn read_to(mut stream: impl Read, end: &[u8]) -> Vec<u8> {
+    let (mut read, mut bytes) = (Vec::new(), [0; 4096]);
+    while !read.ends_with(end) {
+        let count = stream.read(&mut bytes).unwrap();
+        assert!(count > 0, "the client is gone");
+        read.extend_from_slice(&bytes[..count]);
+    }
+    read
 }
 
 fn good() -> Server {
@@ -138,51 +177,4 @@ fn client(server: &Server, tls: Option<Tls>) -> ClientBuilder {
         Some(tls) => client.tls(tls),
         None => client,
     }
-}
-
-/// A proxy that connects whoever asks to one port of this machine, and listens in.
-struct Proxy {
-    port: u16,
-    /// The heads of what it was asked.
-    heard: Arc<Mutex<Vec<String>>>,
-    /// The key, if it ever passed in the clear.
-    leaked: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Proxy {
-    fn start(target: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (heard, leaked) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(Vec::new())));
-        let proxy = Self { port, heard: Arc::clone(&heard), leaked: Arc::clone(&leaked) };
-        // It ends with the process: nothing waits for it.
-        thread::spawn(move || {
-            while let Ok((mut client, _)) = listener.accept() {
-                let mut asked = String::new();
-                let mut lines = BufReader::new(client.try_clone().unwrap());
-                while !asked.ends_with("\r\n\r\n") && lines.read_line(&mut asked).is_ok_and(|read| read > 0) {}
-                heard.lock().unwrap().push(asked);
-                let service = TcpStream::connect(("127.0.0.1", target)).unwrap();
-                client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
-                let (onward, back) = (service.try_clone().unwrap(), client.try_clone().unwrap());
-                let leaked = Arc::clone(&leaked);
-                thread::spawn(move || pass_on(lines, onward, &leaked));
-                thread::spawn(move || pass_on(service, back, &Mutex::default()));
-            }
-        });
-        proxy
-    }
-}
-
-fn pass_on(mut from: impl Read, mut to: TcpStream, leaked: &Mutex<Vec<u8>>) {
-    let mut bytes = [0; 4096];
-    while let Ok(read @ 1..) = from.read(&mut bytes) {
-        if bytes[..read].windows(KEY.len()).any(|window| window == KEY.as_bytes()) {
-            leaked.lock().unwrap().extend_from_slice(KEY.as_bytes());
-        }
-        if to.write_all(&bytes[..read]).is_err() {
-            break;
-        }
-    }
-    let _ = to.shutdown(Shutdown::Both);
 }

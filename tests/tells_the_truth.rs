@@ -1,7 +1,7 @@
-//! Every error says what happened: what kind it is, whether the service may have acted, whether trying again is safe; and
-//! every call ends, in its time, whatever the other side does.
+//! Every error says what happened: its kind, whether the service may have acted, and whether a retry
+//! is safe. Every call ends in time, whatever the other side does.
 //!
-//! Each row of the design's delivery table, against real sockets.
+//! Each way in which a call can fail, against real sockets.
 
 mod support;
 
@@ -51,35 +51,34 @@ impl Told {
 const UNSENT: Told =
     Told { kind: Kind::Transport, status: None, is_timeout: false, is_retryable: true, may_have_sent: false };
 
-/// Nothing was sent, and nothing would be the next time.
+/// Nothing was sent, and the next try would fail the same way.
 const REFUSED: Told = Told { is_retryable: false, ..UNSENT };
 
-/// The request may have arrived, and no answer came back. Only what reads is repeated.
+/// The request may have been received, and no response came back. Only a read is retried.
 fn lost(operation: Operation) -> Told {
     Told { is_retryable: !operation.acts(), may_have_sent: true, ..UNSENT }
 }
 
-/// The same once the head of a 200 was there.
+/// The same after the head of a 200 was received.
 fn lost_after_head(operation: Operation) -> Told {
     Told { status: Some(200), ..lost(operation) }
 }
 
 fn api(operation: Operation, status: u16) -> Told {
-    let is_fault = (500..600).contains(&status);
-    Told {
-        kind: Kind::Api,
-        status: Some(status),
-        is_timeout: false,
-        is_retryable: status == 429 || (is_fault && !operation.acts()),
-        may_have_sent: is_fault,
-    }
+    let is_retryable = match status {
+        429 => true,
+        408 | 421 | 425 | 500..600 => !operation.acts(),
+        _ => false,
+    };
+    let may_have_sent = status == 408 || !(400..500).contains(&status);
+    Told { kind: Kind::Api, status: Some(status), is_timeout: false, is_retryable, may_have_sent }
 }
 
 fn unreadable(status: u16) -> Told {
     Told { kind: Kind::Decode, status: Some(status), is_timeout: false, is_retryable: false, may_have_sent: true }
 }
 
-/// Makes a call that fails, once and without repeats, and holds what the error says against `expected`.
+/// Makes a call that fails, without retries, and compares what the error says with `expected`.
 #[track_caller]
 fn fails(operation: Operation, client: ClientBuilder, expected: Told) -> Error {
     let client = client.retries(0).build().expect("a client");
@@ -91,14 +90,15 @@ fn fails(operation: Operation, client: ClientBuilder, expected: Told) -> Error {
     assert!(took < PATIENCE / 2, "{operation:?} took {took:?}: {error}");
     let in_words = if error.may_have_sent() { "did not act" } else { "may have acted" };
     assert!(!error.to_string().contains(in_words), "{error}");
-    assert!(error.is_retryable() || !error.to_string().contains("again"), "{error}");
+    assert!(error.is_retryable() || !error.to_string().contains("can be retried"), "{error}");
+    assert_eq!(format!("{error:?}"), error.to_string(), "`Debug` is the message");
     error
 }
 
-/// One operation with a body, the one that acts without, and the one that reads.
+/// One operation with a body, the one that acts without a body, and the one that reads.
 const EACH: [Operation; 3] = [Operation::New, Operation::Cancel, Operation::Status];
 
-/// Enough for an exchange on loopback on a busy machine, and little to wait for.
+/// Enough for an exchange on loopback on a busy machine, and short enough to wait for.
 const SHORT: Duration = Duration::from_millis(700);
 
 mod before_anything_is_sent {
@@ -107,44 +107,49 @@ mod before_anything_is_sent {
     #[test]
     fn no_such_host() {
         for operation in EACH {
-            // RFC 6761 §6.4: nothing below .invalid ever resolves. A system without a network may take its time to say so.
-            let client = Client::builder(KEY).base_url("http://nobody.invalid").allow_insecure_http();
+            // RFC 6761 §6.4: nothing below .invalid resolves. Without a network, the lookup may time out.
+            let client = Client::builder(KEY).base_url("http://unknown.invalid").allow_insecure_http();
             let client = client.timeout(SHORT).retries(0).build().expect("a client");
             let error = operation.call(&client).expect_err("there is no such host");
             assert_eq!(Told { is_timeout: false, ..Told::by(&error) }, UNSENT, "{error}");
 
-            // A label longer than 63 characters is no name at all (RFC 1035 §2.3.4): no system asks for it.
+            // A label of more than 63 characters is not a valid name (RFC 1035 §2.3.4), so it is not looked up.
             let url = format!("http://{}.invalid", "a".repeat(64));
             fails(operation, Client::builder(KEY).base_url(url).allow_insecure_http(), UNSENT);
         }
     }
 
     #[test]
-    fn nobody_listens() {
+    fn connection_refused() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         drop(listener);
         for operation in EACH {
             let error = fails(operation, Client::builder(KEY).base_url(url.as_str()), UNSENT);
-            // What the operating system said is kept.
+            let host = url.trim_start_matches("http://");
+            let expected = "connection refused; the service did not act on this call";
+            assert_eq!(error.to_string(), format!("could not connect to {host}: {expected}"));
+            // The operating system's error is the source.
             let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<std::io::Error>());
             assert_eq!(source.map(std::io::Error::kind), Some(std::io::ErrorKind::ConnectionRefused), "{error}");
         }
     }
 
     #[test]
-    fn nobody_accepts() {
+    fn connecting_times_out() {
         let full = Full::new();
         for operation in EACH {
-            let client = Client::builder(KEY).base_url(full.url()).connect_timeout(SHORT);
-            fails(operation, client, UNSENT.timed_out());
-            // The time of the whole call may be the shorter one.
-            let client = Client::builder(KEY).base_url(full.url()).timeout(SHORT);
-            fails(operation, client, UNSENT.timed_out());
+            let client = || Client::builder(KEY).base_url(full.url());
+            // The timeout of the whole call may be the shorter one.
+            for client in [client().connect_timeout(SHORT), client().timeout(SHORT)] {
+                let error = fails(operation, client, UNSENT.timed_out());
+                let expected = "within 700 ms; the service did not act on this call";
+                assert_eq!(error.to_string(), format!("could not connect to {} {expected}", full.address));
+            }
         }
     }
 
-    /// A listener that lets nobody in: its queue is full, and connecting takes as long as one likes.
+    /// A listener whose queue is full, so that connecting never ends.
     struct Full {
         address: SocketAddr,
         _listener: Socket,
@@ -159,7 +164,7 @@ mod before_anything_is_sent {
             listener.listen(0).expect("a listener");
             let address = listener.local_addr().ok().and_then(|address| address.as_socket()).expect("an address");
             let mut queue = Vec::new();
-            // How many fit is the system's business: connect until one has to wait.
+            // The system decides how many fit: connect until one has to wait.
             loop {
                 let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
                 let result = socket.connect_timeout(&SockAddr::from(address), Duration::from_millis(500));
@@ -177,7 +182,7 @@ mod before_anything_is_sent {
     }
 
     #[test]
-    fn the_handshake_is_never_answered() {
+    fn the_handshake_times_out() {
         for operation in EACH {
             let server = Server::tls(Connection::wait_for_the_end);
             fails(operation, server.client().connect_timeout(SHORT), UNSENT.timed_out());
@@ -198,9 +203,7 @@ mod before_anything_is_sent {
                         connection.wait_for_the_end();
                     }
                 });
-                // Without a body nothing tells a cut handshake from a cut exchange: that counts as sent.
-                let expected = if operation.has_body() { UNSENT } else { lost(operation) };
-                fails(operation, server.client(), expected);
+                fails(operation, server.client(), UNSENT);
                 assert_eq!(server.requests().len(), 0);
             }
         }
@@ -210,8 +213,15 @@ mod before_anything_is_sent {
     fn the_certificate_is_refused() {
         for operation in EACH {
             let server = Server::tls(|connection| drop(connection.request()));
-            // Mozilla's authorities do not know it.
-            fails(operation, Client::builder(KEY).base_url(server.url()), REFUSED);
+            let error = fails(operation, Client::builder(KEY).base_url(server.url()), REFUSED);
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "TLS with {} failed: the certificate's authority is not trusted; set `root_certificates` if your \
+                     network has its own; the service did not act on this call",
+                    server.address
+                )
+            );
             server.settle();
             assert_eq!(server.requests().len(), 0);
         }
@@ -222,7 +232,8 @@ mod before_anything_is_sent {
         for operation in EACH {
             let server = Server::tls(|connection| drop(connection.request()));
             let url = format!("https://other.localhost:{}", server.address.port());
-            fails(operation, server.client().base_url(url), REFUSED);
+            let error = fails(operation, server.client().base_url(url), REFUSED);
+            assert!(error.to_string().contains("failed: the certificate is for another host;"), "{error}");
             server.settle();
             assert_eq!(server.requests().len(), 0);
         }
@@ -236,24 +247,24 @@ mod before_anything_is_sent {
                 connection.wait_for_the_end();
             });
             let client = Client::builder(KEY).base_url(server.url().replace("http:", "https:"));
-            // Without a body nothing tells a message in the handshake from a later one: that counts as sent.
-            fails(operation, client, if operation.has_body() { REFUSED } else { lost(operation) });
+            let error = fails(operation, client, REFUSED);
+            let expected = format!("TLS with {} failed: this port does not speak TLS; ", server.address);
+            assert!(error.to_string().starts_with(&expected), "{error}");
         }
     }
 
     #[test]
-    fn the_proxy_refuses() {
-        for status in [403, 407, 502] {
-            for operation in EACH {
-                let proxy = Server::answering(answer(status, "", ""));
-                let client = Client::builder(KEY).base_url("https://nobody.invalid").proxy(proxy.url());
-                let error = fails(operation, client, UNSENT);
-                assert!(!error.may_have_sent());
-                let asked = proxy.requests();
-                assert_eq!(asked.len(), 1);
-                assert!(asked[0].head.starts_with("CONNECT nobody.invalid:443 "), "{}", asked[0].head);
-                assert!(!asked[0].head.contains(KEY), "the key is not for the proxy");
-            }
+    fn a_timeout_of_zero() {
+        for operation in EACH {
+            let server = Server::answering(answer(200, "", envelope(operation.data())));
+            let client = server.client().build().expect("a client").with_timeout(Duration::ZERO);
+            let error = operation.call(&client).expect_err("no time");
+            assert_eq!(Told::by(&error), UNSENT.timed_out(), "{error}");
+            let Error::Transport(transport) = &error else { panic!("{error}") };
+            assert!(transport.is_timeout());
+            assert_eq!(error.to_string(), "the call has a timeout of zero; the service did not act on this call");
+            server.settle();
+            assert_eq!(server.connections(), 0);
         }
     }
 }
@@ -266,8 +277,14 @@ mod refusals {
         for operation in EACH {
             let server = Server::answering(answer(429, "Retry-After: 7\r\n", r#"{"data":{"error":"slow down"}}"#));
             let error = fails(operation, server.client(), api(operation, 429));
-            assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
-            assert!(error.to_string().contains("slow down"), "{error}");
+            assert_eq!(
+                error.to_string(),
+                "the service returned 429 Too Many Requests: slow down; retry after 7 s; the service did not act on \
+                 this call"
+            );
+            let Error::Api(api) = &error else { panic!("{error}") };
+            let seven = Some(Duration::from_secs(7));
+            assert_eq!((error.retry_after(), api.retry_after()), (seven, seven));
             assert_eq!(server.requests().len(), 1);
         }
     }
@@ -283,17 +300,26 @@ mod refusals {
     }
 
     #[test]
-    fn what_is_refused_for_a_while_is_repeated_for_everyone() {
+    fn too_many_requests_are_retried_by_every_operation() {
         for operation in Operation::ALL {
             let server = Server::answering(answer(429, "Retry-After: 0\r\n", ""));
             let client = server.client().build().expect("a client");
-            for (retries, requests) in [(0, 1), (1, 2), (5, 6)] {
+            for (retries, requests) in [(0, 1), (1, 2), (2, 3)] {
                 let before = server.requests().len();
                 let error = operation.call(&client.with_retries(retries)).expect_err("always 429");
                 assert_eq!(Told::by(&error), api(operation, 429));
                 assert_eq!(server.requests().len() - before, requests, "{operation:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_wait_of_zero_does_not_make_a_busy_loop() {
+        let server = Server::answering(answer(429, "Retry-After: 0\r\n", ""));
+        let client = server.client().timeout(Duration::from_secs(2)).retries(u32::MAX).build().expect("a client");
+        Operation::New.call(&client).expect_err("always 429");
+        // Up to 10 retries, and the backoff leaves no time for most of them.
+        assert!((2..=11).contains(&server.requests().len()), "{} requests", server.requests().len());
     }
 
     #[test]
@@ -311,9 +337,9 @@ mod refusals {
 
     #[test]
     fn other_refusals() {
-        for status in [400, 401, 402, 403, 404, 405, 408, 409, 410, 413, 415, 418, 422, 425, 426, 451, 499] {
+        for status in [400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 418, 422, 426, 451, 499] {
             for operation in EACH {
-                // What is not repeated is not, whatever Retry-After says.
+                // `Retry-After` does not make these retryable.
                 let body = r#"{"id":"err_9","data":{"error":"no,\nnot you"}}"#;
                 let server = Server::answering(answer(status, "Retry-After: 0\r\n", body));
                 let client = server.client().build().expect("a client");
@@ -329,16 +355,29 @@ mod refusals {
     }
 
     #[test]
+    fn refusals_of_a_gateway_are_retried_for_a_read() {
+        for status in [408, 421, 425] {
+            for operation in EACH {
+                let server = Server::answering(answer(status, "", ""));
+                let client = server.client().retries(1).build().expect("a client");
+                let error = operation.call(&client).expect_err("refused");
+                assert_eq!(Told::by(&error), api(operation, status), "{error}");
+                let requests = if operation.acts() { 1 } else { 2 };
+                assert_eq!(server.requests().len(), requests, "{operation:?} {status}");
+            }
+        }
+    }
+
+    #[test]
     fn redirects_are_not_followed() {
         let elsewhere = Server::answering(answer(200, "", envelope(Operation::New.data())));
-        let same = |location: &str| location.to_owned();
         for status in [300, 301, 302, 303, 307, 308] {
             for operation in Operation::ALL {
                 let urls = [
                     format!("{}/otp/new", elsewhere.url()),
                     format!("//{}/otp/new", elsewhere.address),
-                    same("/elsewhere"),
-                    same("http://[bad"),
+                    "/elsewhere".to_owned(),
+                    "http://[bad".to_owned(),
                 ];
                 for location in urls {
                     let bytes = answer(status, &format!("Location: {location}\r\n"), "go there");
@@ -355,7 +394,7 @@ mod refusals {
     }
 
     #[test]
-    fn the_head_of_a_refusal_is_enough() {
+    fn the_head_of_an_error_is_enough() {
         for status in [302, 403, 429, 500] {
             for operation in EACH {
                 for ending in [Ending::Close, Ending::Reset] {
@@ -363,7 +402,7 @@ mod refusals {
                         connection.request();
                         connection.send(head(status, "Content-Length: 1000\r\n"));
                         connection.send("half a ");
-                        // A reset may overtake what was sent before it; here it is given time.
+                        // A reset may overtake what was sent before it.
                         std::thread::sleep(Duration::from_millis(50));
                         connection.end(ending);
                     });
@@ -379,7 +418,7 @@ mod after_it_was_sent {
     use super::*;
 
     #[test]
-    fn faults_of_the_service() {
+    fn errors_of_the_service() {
         for status in [500, 501, 502, 503, 504, 520, 599] {
             for operation in EACH {
                 let server = Server::answering(answer(status, "", "<html>\r\n\x07<b>oh no</b>"));
@@ -393,7 +432,7 @@ mod after_it_was_sent {
     }
 
     #[test]
-    fn only_what_reads_is_repeated() {
+    fn only_a_read_is_retried() {
         for operation in Operation::ALL {
             let requests = if operation.acts() { 1 } else { 3 };
             let server = Server::answering(answer(503, "Retry-After: 0\r\n", ""));
@@ -472,7 +511,7 @@ mod after_it_was_sent {
                         connection.request();
                         connection.send(&head);
                         connection.send(&half);
-                        // A reset may overtake what was sent before it; here it is given time.
+                        // A reset may overtake what was sent before it.
                         std::thread::sleep(Duration::from_millis(50));
                         connection.end(ending);
                     });
@@ -496,7 +535,7 @@ mod after_it_was_sent {
     }
 
     #[test]
-    fn closed_or_reset_without_an_answer() {
+    fn closed_or_reset_without_a_response() {
         for operation in EACH {
             for ending in [Ending::Close, Ending::Reset] {
                 for is_tls in [false, true] {
@@ -504,7 +543,14 @@ mod after_it_was_sent {
                         connection.request();
                         connection.end(ending);
                     });
-                    fails(operation, server.client(), lost(operation));
+                    let error = fails(operation, server.client(), lost(operation));
+                    let end = if operation.acts() {
+                        "the service may have acted on this call"
+                    } else {
+                        "this call is read-only and can be retried"
+                    };
+                    let host = error.to_string().split(' ').next().expect("a host").to_owned();
+                    assert_eq!(error.to_string(), format!("{host} closed the connection; {end}"));
                     assert_eq!(server.requests().len(), 1);
                 }
             }
@@ -512,7 +558,7 @@ mod after_it_was_sent {
     }
 }
 
-mod answers_that_cannot_be_read {
+mod responses_that_cannot_be_read {
     use super::*;
 
     #[test]
@@ -575,17 +621,49 @@ mod answers_that_cannot_be_read {
     }
 
     #[test]
-    fn an_excerpt_with_status_and_request_id() {
-        let body = "{\"id\":\"req_77\",\"data\":{\"otp_id\":\"\\u001b[31m\",\r\n\x1b[31m \"x\":";
-        let server = Server::answering(answer(201, "", body));
-        let text = fails(Operation::New, server.client(), unreadable(201)).to_string();
-        assert!(text.contains("201") && text.contains("req_77\\\""), "{text}");
-        assert!(!text.contains(char::is_control), "{text:?}");
+    fn the_message_names_the_problem() {
+        let end = "the service may have acted on this call";
+        for (body, message) in [
+            ("", "invalid response (status 201): the body is empty"),
+            (" <p>\x1b[mhi\0", "invalid response (status 201): the body is not a JSON object: \"<p> [mhi\""),
+            ("[]", "invalid response (status 201): the body is not a JSON object: \"[]\""),
+            ("\u{feff}{\"id\":\"req_1\"}", "invalid response (status 201, request req_1): `data` is missing"),
+            (
+                "{\"id\":\"req_7\",\r\n\"data\":",
+                "invalid response (status 201): the body is not valid JSON (line 2, column 7)",
+            ),
+            (
+                r#"{"id":"req_7","data":{"otp_id":"a","otp_id":"b"}}"#,
+                "invalid response (status 201, request req_7): `data` has a field twice",
+            ),
+            (r#"{"id":"req_7","data":7}"#, "invalid response (status 201, request req_7): `data` is not a JSON object"),
+            (r#"{"data":{"number":7}}"#, "invalid response (status 201): `data.otp_id` is missing"),
+            (r#"{"data":{"otp_id":7}}"#, "invalid response (status 201): `data.otp_id` is not text"),
+            (r#"{"data":{"otp_id":" "}}"#, "invalid response (status 201): `data.otp_id` must not be blank"),
+        ] {
+            let server = Server::answering(answer(201, "", body));
+            let error = fails(Operation::New, server.client(), unreadable(201));
+            assert_eq!(error.to_string(), format!("{message}; {end}"), "{body}");
+            assert_eq!(error.request_id().is_some(), message.contains("request"), "{body}");
+        }
+    }
 
-        let server = Server::answering(answer(200, "", r#"{"id":"req_78","data":{"number":7}}"#));
-        let error = fails(Operation::New, server.client(), unreadable(200));
-        assert_eq!(error.request_id(), Some("req_78"));
-        assert!(error.to_string().contains("request req_78"), "{error}");
+    #[test]
+    fn a_response_that_names_another_id() {
+        for operation in [Operation::Status, Operation::Cancel] {
+            for status in ["verified", "cancelled"] {
+                let data = format!(r#"{{"otp_id":"r_otp_2","status":"{status}"}}"#);
+                let server = Server::answering(answer(200, "", envelope(&data)));
+                let error = fails(operation, server.client(), unreadable(200));
+                let end =
+                    if operation.acts() { "the service may have acted on this call" } else { "this call is read-only" };
+                let problem = "`data.otp_id` is not the id of this call";
+                assert_eq!(
+                    error.to_string(),
+                    format!("invalid response (status 200, request req_1): {problem}; {end}")
+                );
+            }
+        }
     }
 
     #[test]
@@ -657,7 +735,7 @@ mod answers_that_cannot_be_read {
     }
 
     #[test]
-    fn interim_answers() {
+    fn interim_responses() {
         let interim =
             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n";
         for operation in EACH {
@@ -665,7 +743,7 @@ mod answers_that_cannot_be_read {
             let server = Server::answering(bytes);
             let client = server.client().build().expect("a client");
             let result = operation.call(&client);
-            // Whether the client waits for the answer proper or gives up on the first one: never a wrong "not sent".
+            // The client may wait for the final response or give up on the first one.
             if let Err(error) = result {
                 assert!(error.may_have_sent(), "{error}");
             }
@@ -674,7 +752,7 @@ mod answers_that_cannot_be_read {
     }
 
     #[test]
-    fn endless_interim_answers() {
+    fn endless_interim_responses() {
         for operation in EACH {
             let server = Server::plain(|connection| {
                 connection.request();
@@ -699,18 +777,28 @@ mod answers_that_cannot_be_read {
     }
 
     #[test]
-    fn compressed_although_nobody_asked() {
+    fn a_content_encoding_that_was_not_asked_for() {
+        let gzip = b"\x1f\x8b\x08\x00\x00\x00\x00\x00";
+        let named = "the body has the unexpected Content-Encoding \"gzip\"";
         for operation in EACH {
-            let server =
-                Server::answering(answer(200, "Content-Encoding: gzip\r\n", b"\x1f\x8b\x08\x00\x00\x00\x00\x00"));
-            fails(operation, server.client(), unreadable(200));
+            let server = Server::answering(answer(200, "Content-Encoding: gzip\r\n", gzip));
+            let error = fails(operation, server.client(), unreadable(200));
+            assert!(error.to_string().contains(named), "{error}");
             let head = server.requests()[0].head.to_ascii_lowercase();
-            assert!(!head.contains("accept-encoding"), "{head}");
+            assert!(head.contains("\r\naccept-encoding: identity\r\n"), "{head}");
+
+            let server = Server::answering(answer(403, "Content-Encoding: gzip\r\n", gzip));
+            let error = fails(operation, server.client(), api(operation, 403));
+            assert!(error.to_string().contains(named), "{error}");
+
+            let response = answer(200, "Content-Encoding: identity\r\n", envelope(operation.data()));
+            let client = Server::answering(response);
+            operation.call(&client.client().build().expect("a client")).expect("a readable response");
         }
     }
 
     #[test]
-    fn no_http_at_all() {
+    fn not_http() {
         for bytes in [
             "SSH-2.0-OpenSSH_9.6\r\n\r\n\r\n",
             "HTTP/1.1 abc OK\r\n\r\n",
@@ -731,23 +819,24 @@ mod answers_that_cannot_be_read {
     }
 }
 
-mod odd_trimmings {
+mod odd_metadata {
     use super::*;
 
     #[test]
-    fn never_lose_a_sent_id() {
+    fn never_loses_a_sent_id() {
         for (before, after) in [
             ("", ""),
             (r#""id":null,"#, r#","timestamp":null,"api_version":null,"object":null"#),
             (r#""id":7,"#, r#","timestamp":"soon","api_version":{},"object":[]"#),
             (r#""id":{"a":[1]},"#, r#","timestamp":-1e400,"api_version":[[]],"object":false"#),
-            (r#""id":"a","id":"b","timestamp":1,"timestamp":{},"#, r#","message":7,"error":{},"extra":[{}]"#),
+            (r#""timestamp":{},"#, r#","message":7,"error":{},"extra":[{}],"extra":7"#),
             (r#""id":"","#, r#","timestamp":99999999999999999999999999"#),
             (r#""id":"\ud800","#, r#","timestamp":"99999999999999999999999999""#),
             (r#""timestamp":1785380854155.5,"#, r#","api_version":"\u0000""#),
             ("\n\t ", "\r\n"),
         ] {
             let body = format!(r#"{{{before}"data":{{"extra":1,"otp_id":"otp_\u0031é/7","more":null}}{after}}}"#);
+            let body = format!("\u{feff}\n{body} ");
             for status in [200, 201, 202, 299] {
                 let server = Server::answering(answer(status, "", &body));
                 let client = server.client().build().expect("a client");
@@ -758,7 +847,7 @@ mod odd_trimmings {
     }
 
     #[test]
-    fn neither_do_odd_headers() {
+    fn nor_do_odd_headers() {
         let body = envelope(Operation::New.data());
         for headers in [
             "Content-Type: text/html; charset=utf-16\r\n",

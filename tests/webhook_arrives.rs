@@ -1,4 +1,4 @@
-//! From the person's text to the receiver's state: the sandbox posts, the receiver verifies, and an event counts once.
+//! The whole way of a webhook: the person texts, the sandbox posts, and the receiver verifies.
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,7 +9,7 @@ use contiguity::webhook::{Event, Verifier};
 use contiguity::{InitiateReverseOtp, Verified};
 
 #[test]
-fn a_text_signs_in_whoever_opened_the_session() {
+fn a_text_verifies_the_session_by_webhook() {
     let sandbox = Sandbox::start().unwrap();
     let receiver = Receiver::new(&sandbox);
     let session = receiver.open(&sandbox);
@@ -18,13 +18,13 @@ fn a_text_signs_in_whoever_opened_the_session() {
     let request = receiver.accept();
     let proof = request.verify(&receiver.verifier).unwrap();
     assert_eq!(proof.otp_id(), &session.otp_id);
-    assert_eq!(proof.number(), Some(&session.number));
-    request.answer("200 OK");
+    assert_eq!(proof.number(), Some(session.number));
+    request.respond("200 OK");
 }
 
-/// The sandbox repeats what is not answered with 2xx, as a service does: with a new signature, and the id of before.
+/// Without a 2xx response, the sandbox sends the event again with the same id.
 #[test]
-fn an_event_that_comes_twice_is_known_by_its_id() {
+fn a_retried_event_has_the_same_id() {
     let sandbox = Sandbox::start().unwrap();
     let receiver = Receiver::new(&sandbox);
     let session = receiver.open(&sandbox);
@@ -35,12 +35,12 @@ fn an_event_that_comes_twice_is_known_by_its_id() {
         let request = receiver.accept();
         let event = receiver.verifier.verify(&request.body, request.signature.as_deref()).unwrap();
         assert_eq!(seen.insert(event.id().unwrap().to_owned()), is_new);
-        request.answer(status);
+        request.respond(status);
     }
 }
 
 #[test]
-fn another_sandboxs_webhook_is_refused() {
+fn a_webhook_of_another_sandbox_is_refused() {
     let sandbox = Sandbox::start().unwrap();
     let receiver = Receiver::new(&Sandbox::start().unwrap());
     let session = receiver.open(&sandbox);
@@ -49,7 +49,7 @@ fn another_sandboxs_webhook_is_refused() {
     let request = receiver.accept();
     let error = receiver.verifier.verify(&request.body, request.signature.as_deref()).unwrap_err();
     assert!(error.is_mismatch(), "{error}");
-    request.answer("401 Unauthorized");
+    request.respond("401 Unauthorized");
 }
 
 struct Receiver {
@@ -68,7 +68,7 @@ impl Receiver {
         InitiateReverseOtp::number("+14155552671").success_url(url).send(&sandbox.client()).unwrap()
     }
 
-    /// As much of HTTP/1.1 as a webhook takes.
+    /// Reads one request, with as much of HTTP/1.1 as a webhook needs.
     fn accept(&self) -> Request {
         let (stream, _) = self.listener.accept().unwrap();
         let mut reader = BufReader::new(stream);
@@ -106,7 +106,7 @@ impl Request {
         }
     }
 
-    fn answer(mut self, status: &str) {
+    fn respond(mut self, status: &str) {
         write!(self.stream, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
     }
 }

@@ -1,13 +1,15 @@
-//! A webhook counts if the service signed it, over these bytes, lately; and only one that says so twice verifies anybody.
+//! A webhook is accepted only if the service signed these bytes recently. A person is verified only
+//! if both the event's type and its status say so.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use contiguity::PhoneNumber;
 use contiguity::webhook::{self, Error, Event, OtherEvent, OtpReverseVerified, Verifier};
 
 const SECRET: &str = "whsec_test_secret";
 const SIGNED_AT: u64 = 1_726_502_400;
 
-/// The vendor's example, as its documents print it.
+/// The example in the vendor's documentation.
 const EXAMPLE: &str = r#"{"id":"evt_…","type":"otp.reverse.verified","timestamp":1726502400,"api_version":"v2025.12.10","data":{"otp_id":"r_otp_123456","number":"+15551234567","status":"verified"}}"#;
 
 /// Python: `hmac.new(SECRET, b"1726502400." + EXAMPLE, hashlib.sha256).hexdigest()`.
@@ -19,18 +21,19 @@ fn the_vendors_example_verifies() {
     let event = expect_verified(verify(EXAMPLE, &header));
     assert_eq!(event.id(), "evt_…");
     assert_eq!(event.otp_id().as_str(), "r_otp_123456");
-    assert_eq!(event.number().as_str(), "+15551234567");
+    let number: PhoneNumber = event.number();
+    assert_eq!(number.as_str(), "+15551234567");
     assert_eq!(event.timestamp(), Some(UNIX_EPOCH + Duration::from_secs(1_726_502_400)));
     let proof = event.proof();
     assert_eq!(proof.otp_id().as_str(), "r_otp_123456");
     assert_eq!(proof.number().unwrap().as_str(), "+15551234567");
 }
 
-/// Tags by Python's hmac module.
+/// The expected signatures are from Python's hmac module.
 #[test]
-fn signatures_are_those_of_another_implementation() {
+fn signatures_match_another_implementation() {
     assert_eq!(webhook::sign(SECRET, SIGNED_AT, EXAMPLE.as_bytes()), format!("t=1726502400,v1={EXAMPLE_TAG}"));
-    // A key longer than a block of SHA-256, which is hashed first.
+    // HMAC hashes a key that is longer than a block of SHA-256.
     let long = "k".repeat(100);
     assert_eq!(webhook::sign(&long, 0, b""), "t=0,v1=243c2f8200e1d4ee892e7a7ded377a65e2beb1c64b997c54b8b0f516216d4b0f");
     assert_eq!(
@@ -40,7 +43,7 @@ fn signatures_are_those_of_another_implementation() {
 }
 
 #[test]
-fn every_flipped_bit_is_refused() {
+fn a_flipped_bit_is_refused() {
     let verifier = verifier();
     let body = EXAMPLE.as_bytes();
     let header = webhook::sign(SECRET, SIGNED_AT, body);
@@ -55,7 +58,7 @@ fn every_flipped_bit_is_refused() {
     for (index, bit) in bits(header.len()) {
         let mut header = header.clone().into_bytes();
         header[index] ^= bit;
-        // What is not text never gets as far as the verifier.
+        // The verifier takes text, so other bytes never reach it.
         let Ok(header) = String::from_utf8(header) else { continue };
         let result = verifier.verify_at(body, Some(&header), at(0));
         let error = result.expect_err(&header);
@@ -64,7 +67,7 @@ fn every_flipped_bit_is_refused() {
 }
 
 #[test]
-fn every_byte_put_in_or_left_out_is_refused() {
+fn an_inserted_or_removed_byte_is_refused() {
     let verifier = verifier();
     let body = EXAMPLE.as_bytes();
     let header = webhook::sign(SECRET, SIGNED_AT, body);
@@ -89,26 +92,14 @@ fn every_byte_put_in_or_left_out_is_refused() {
         for byte in (0..128u8).map(char::from) {
             let mut longer = header.clone();
             longer.insert(index, byte);
-            // The one liberty there is: spaces after a comma.
-            let is_allowed = index == after_comma && byte == ' ';
+            let is_allowed = byte == ' ' && (index == 0 || index == after_comma);
             assert_eq!(verifier.verify_at(body, Some(&longer), at(0)).is_ok(), is_allowed, "{longer:?}");
         }
     }
 }
 
 #[test]
-fn the_time_is_part_of_what_is_signed() {
-    let header = webhook::sign(SECRET, SIGNED_AT, EXAMPLE.as_bytes());
-    let later = header.replace("t=1726502400", "t=1726502401");
-    assert_refused(verify(EXAMPLE, &later), Error::is_mismatch);
-    // The same number in other words.
-    for t in ["t=01726502400", "t=+1726502400", "t= 1726502400", "t=1726502400.0", "t=1726502400 "] {
-        assert_refused(verify(EXAMPLE, &header.replace("t=1726502400", t)), Error::is_malformed_header);
-    }
-}
-
-#[test]
-fn the_tolerance_is_exact_on_both_sides() {
+fn the_tolerance_is_exact_in_both_directions() {
     let header = webhook::sign(SECRET, SIGNED_AT, EXAMPLE.as_bytes());
     let nanosecond = Duration::from_nanos(1);
     for seconds in [300, 0, 7] {
@@ -124,7 +115,7 @@ fn the_tolerance_is_exact_on_both_sides() {
 }
 
 #[test]
-fn times_at_the_ends_of_time_are_stale_and_nothing_worse() {
+fn extreme_times_are_stale() {
     for signed_at in [0, u64::from(u32::MAX), i64::MAX.unsigned_abs(), i64::MAX.unsigned_abs() + 1, u64::MAX] {
         let header = webhook::sign(SECRET, signed_at, EXAMPLE.as_bytes());
         assert_refused(verify(EXAMPLE, &header), Error::is_stale);
@@ -135,7 +126,7 @@ fn times_at_the_ends_of_time_are_stale_and_nothing_worse() {
 }
 
 #[test]
-fn the_clock_of_this_machine_is_the_default() {
+fn verify_uses_the_clock_of_this_machine() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let verify = |signed_at| {
         let header = webhook::sign(SECRET, signed_at, EXAMPLE.as_bytes());
@@ -147,12 +138,12 @@ fn the_clock_of_this_machine_is_the_default() {
 }
 
 #[test]
-fn secrets_rotate_on_either_side() {
+fn any_of_several_secrets_and_signatures_may_match() {
     let body = EXAMPLE.as_bytes();
     let tag = |secret: &str| webhook::sign(secret, SIGNED_AT, body).split_once(",v1=").unwrap().1.to_owned();
     let verify = |verifier: &Verifier, header: &str| verifier.verify_at(body, Some(header), at(0));
 
-    let both = Verifier::new("whsec_new").unwrap().also("whsec_old");
+    let both = Verifier::new("whsec_new").unwrap().also("whsec_old").unwrap();
     for secret in ["whsec_new", "whsec_old"] {
         assert!(verify(&both, &webhook::sign(secret, SIGNED_AT, body)).is_ok(), "{secret}");
     }
@@ -167,7 +158,7 @@ fn secrets_rotate_on_either_side() {
 }
 
 #[test]
-fn all_of_a_secret_is_the_key() {
+fn the_whole_secret_is_the_key() {
     let header = webhook::sign("test_secret", SIGNED_AT, EXAMPLE.as_bytes());
     assert_refused(verify(EXAMPLE, &header), Error::is_mismatch); // the prefix is missing
     let header = webhook::sign(&SECRET.to_uppercase(), SIGNED_AT, EXAMPLE.as_bytes());
@@ -175,25 +166,62 @@ fn all_of_a_secret_is_the_key() {
 }
 
 #[test]
-fn secrets_that_anyone_could_guess_are_refused() {
-    for secret in ["", " ", "\t\n", "\u{a0}\u{2003}"] {
-        assert_text(
-            Verifier::new(secret).unwrap_err(),
-            "webhook secret is blank, and anyone could sign with that; give the endpoint's signing secret, whsec_…",
-        );
-        // A blank old secret is none: nothing that is signed with it passes.
-        let header = webhook::sign(secret, SIGNED_AT, EXAMPLE.as_bytes());
-        let both = verifier().also(secret);
-        assert_refused(both.verify_at(EXAMPLE.as_bytes(), Some(&header), at(0)), Error::is_mismatch);
+fn secrets_are_checked_when_they_are_set() {
+    let blank = "invalid webhook secret: blank (no visible ASCII characters); use the endpoint's signing secret, such as whsec_…";
+    let white_space = "invalid webhook secret: starts or ends with white space, such as the line break at the end of a \
+        file; trim the secret";
+    let character = "invalid webhook secret: contains a space or another character that is not visible ASCII; copy the \
+        secret again, without invisible characters";
+    for (secret, message) in [
+        ("", blank),
+        (" ", blank),
+        ("\t\r\n", blank),
+        ("\0", blank),
+        ("\u{a0}\u{2003}\u{3000}", blank),
+        ("\u{200b}", blank),
+        ("\u{feff}", blank),
+        ("\u{2060}\u{61c}\u{ad}", blank),
+        ("whsec_secret\n", white_space),
+        ("whsec_secret\r\n", white_space),
+        (" whsec_secret", white_space),
+        ("\twhsec_secret", white_space),
+        ("whsec_secret\u{a0}", white_space),
+        ("\u{2028}whsec_secret", white_space),
+        ("\u{3000}whsec_secret", white_space),
+        ("whsec secret", character),
+        ("whsec_\tsecret", character),
+        ("whsec_\nsecret", character),
+        ("whsec_secret\0", character),
+        ("whsec_secret\u{7f}", character),
+        ("\u{feff}whsec_secret", character),
+        ("whsec_\u{a0}secret", character),
+        ("whsec_\u{200b}secret", character),
+        ("whsec_secret\u{200b}", character),
+        ("whsec_\u{200d}secret", character),
+        ("whsec_\u{2060}secret", character),
+        ("\u{61c}whsec_secret", character),
+        ("\u{202a}whsec_secret\u{202c}", character),
+        ("whsec_\u{ad}secret", character),
+        ("whsec_\u{85}secret", character),
+        ("whsec_sécret", character),
+        ("whsec_ｓecret", character),
+        ("whsec_se\u{301}cret", character),
+        ("whsec_🦀secret", character),
+    ] {
+        for error in [Verifier::new(secret).unwrap_err(), verifier().also(secret).unwrap_err()] {
+            assert_message(&error, message);
+        }
     }
-    assert_text(
-        Verifier::new("whsec_test_secret\n").unwrap_err(),
-        "webhook secret has a control character, such as the line break at the end of a file; leave it out",
-    );
+    for secret in ["!", "whsec_~\"\\'+/=", &"x".repeat(10_000)] {
+        let header = webhook::sign(secret, SIGNED_AT, EXAMPLE.as_bytes());
+        for verifier in [Verifier::new(secret).unwrap(), verifier().also(secret).unwrap()] {
+            assert!(verifier.verify_at(EXAMPLE.as_bytes(), Some(&header), at(0)).is_ok());
+        }
+    }
 }
 
 #[test]
-fn headers_may_have_other_schemes_and_spaces() {
+fn headers_may_contain_other_schemes_and_spaces() {
     let tag = EXAMPLE_TAG;
     for header in [
         format!("t={SIGNED_AT},v1={tag}"),
@@ -201,86 +229,109 @@ fn headers_may_have_other_schemes_and_spaces() {
         format!("v1={tag},  t={SIGNED_AT}"),
         format!("t={SIGNED_AT},v0=anything,v1={tag},v2="),
         format!("scheme=a=b,v1={tag},t={SIGNED_AT}"),
+        format!("t={SIGNED_AT},v1={},v1={tag}", "0".repeat(64)),
     ] {
         assert!(verify(EXAMPLE, &header).is_ok(), "{header}");
     }
 }
 
 #[test]
-fn each_refusal_says_what_it_is() {
-    assert_text(
-        verifier().verify_at(EXAMPLE.as_bytes(), None, at(0)).unwrap_err(),
-        "the webhook has no `Contiguity-Signature` header; check that nothing on its way here drops the header",
-    );
+fn malformed_headers_are_refused() {
     let tag = EXAMPLE_TAG;
-    for (header, what) in [
-        (String::new(), "has a part that is not `name=value`"),
-        (format!("t={SIGNED_AT},v1={tag},"), "has a part that is not `name=value`"),
-        (format!("t={SIGNED_AT},,v1={tag}"), "has a part that is not `name=value`"),
-        (format!("=,t={SIGNED_AT},v1={tag}"), "has a part that is not `name=value`"),
-        (format!("v1={tag}"), "has no `t`"),
-        (format!("T={SIGNED_AT},v1={tag}"), "has no `t`"),
-        (format!("t={SIGNED_AT},t={SIGNED_AT},v1={tag}"), "has `t` twice"),
-        (format!("t={SIGNED_AT},v1={tag},t={SIGNED_AT},v1={tag}"), "has `t` twice"),
-        (format!("t=,v1={tag}"), "has a `t` that is not a number of whole seconds"),
-        (format!("t=-1,v1={tag}"), "has a `t` that is not a number of whole seconds"),
-        (format!("t=18446744073709551616,v1={tag}"), "has a `t` that is not a number of whole seconds"),
-        (format!("t={SIGNED_AT}"), "has no `v1`"),
-        (format!("t={SIGNED_AT},v0={tag}"), "has no `v1`"),
-        (format!("t={SIGNED_AT},v1="), "has a `v1` that is not 64 hexadecimal digits in lower case"),
-        (
-            format!("t={SIGNED_AT},v1={}", tag.to_uppercase()),
-            "has a `v1` that is not 64 hexadecimal digits in lower case",
-        ),
-        (format!("t={SIGNED_AT},v1={}", &tag[2..]), "has a `v1` that is not 64 hexadecimal digits in lower case"),
-        (format!("t={SIGNED_AT},v1={tag}00"), "has a `v1` that is not 64 hexadecimal digits in lower case"),
-        (format!("t={SIGNED_AT},v1={tag},v1=é"), "has a `v1` that is not 64 hexadecimal digits in lower case"),
+    for header in [
+        String::new(),
+        format!("t={SIGNED_AT},v1={tag},"),
+        format!("t={SIGNED_AT},,v1={tag}"),
+        format!("t={SIGNED_AT};v1={tag}"),
+        format!("v1={tag}"),
+        format!("T={SIGNED_AT},v1={tag}"),
+        format!("t={SIGNED_AT},t={SIGNED_AT},v1={tag}"),
+        format!("t={SIGNED_AT},v1={tag},t={SIGNED_AT},v1={tag}"),
+        format!("t=,v1={tag}"),
+        format!("t=-1,v1={tag}"),
+        format!("t= {SIGNED_AT},v1={tag}"),
+        format!("t={SIGNED_AT}.0,v1={tag}"),
+        format!("t=18446744073709551616,v1={tag}"),
+        format!("t={SIGNED_AT}"),
+        format!("t={SIGNED_AT},v0={tag}"),
+        format!("t={SIGNED_AT},v1="),
+        format!("t={SIGNED_AT},v1={}", tag.to_uppercase()),
+        format!("t={SIGNED_AT},v1={}", &tag[2..]),
+        format!("t={SIGNED_AT},v1={tag}00"),
+        format!("t={SIGNED_AT},v1={tag},v1=é"),
     ] {
         let error = verify(EXAMPLE, &header).expect_err(&header);
-        assert!(error.is_malformed_header(), "{header}");
-        let text = format!("the webhook's `Contiguity-Signature` header {what}; give the header's value as it came");
-        assert_text(error, &text);
+        assert!(error.is_malformed_header(), "{header}: {error}");
     }
-    assert_text(
-        verify(EXAMPLE, &format!("t={SIGNED_AT},v1={}", "0".repeat(64))).unwrap_err(),
-        "the webhook's signature is of another secret or another body; check that the secret is this endpoint's, and that \
-         the body is given as it came, byte for byte",
-    );
-    let header = webhook::sign(SECRET, SIGNED_AT, EXAMPLE.as_bytes());
-    let verify_at = |now| verifier().verify_at(EXAMPLE.as_bytes(), Some(&header), now).unwrap_err();
-    assert_text(
-        verify_at(at(301)),
-        "the webhook was signed 301s ago, longer than 300s; check this machine's clock, or it was sent again",
-    );
-    assert_text(
-        verify_at(at(0) - Duration::from_secs(301)),
-        "the webhook's signature is more than 300s in the future; check this machine's clock",
-    );
 }
 
 #[test]
-fn the_kinds_of_error_exclude_each_other() {
-    let stale = webhook::sign(SECRET, 0, EXAMPLE.as_bytes());
-    let errors = [
-        verifier().verify_at(EXAMPLE.as_bytes(), None, at(0)).unwrap_err(),
-        verify(EXAMPLE, "t").unwrap_err(),
-        verify(EXAMPLE, &webhook::sign("another", SIGNED_AT, EXAMPLE.as_bytes())).unwrap_err(),
-        verify(EXAMPLE, &stale).unwrap_err(),
-        signed("no event").unwrap_err(),
-    ];
+fn each_error_has_one_kind_and_a_message() {
+    let signed_at = |seconds| webhook::sign(SECRET, seconds, EXAMPLE.as_bytes());
+    let verify_at = |now| verifier().verify_at(EXAMPLE.as_bytes(), Some(&signed_at(SIGNED_AT)), now).unwrap_err();
+    let half_a_second = verifier().tolerance(Duration::from_millis(500));
     let kinds: [fn(&Error) -> bool; 5] =
         [Error::is_missing_header, Error::is_malformed_header, Error::is_mismatch, Error::is_stale, Error::is_bad_body];
-    for (row, error) in errors.iter().enumerate() {
-        for (column, is_kind) in kinds.iter().enumerate() {
-            assert_eq!(is_kind(error), row == column, "{error}");
+    for (kind, error, message) in [
+        (
+            0,
+            verifier().verify_at(EXAMPLE.as_bytes(), None, at(0)).unwrap_err(),
+            "the webhook has no `Contiguity-Signature` header; check that no proxy removes the header",
+        ),
+        (
+            1,
+            verify(EXAMPLE, "t").unwrap_err(),
+            "the webhook's `Contiguity-Signature` header is malformed: expected `t=<seconds>,v1=<64 hex digits>`; pass \
+             the header's value unchanged",
+        ),
+        (
+            2,
+            verify(EXAMPLE, &webhook::sign("another", SIGNED_AT, EXAMPLE.as_bytes())).unwrap_err(),
+            "the webhook's signature does not match; check that the secret is this endpoint's, and pass the body \
+             unchanged, byte for byte",
+        ),
+        // A wrong signature is never stale, however old: only the service's own webhooks are.
+        (
+            2,
+            verify(EXAMPLE, &format!("t=1,v1={}", "0".repeat(64))).unwrap_err(),
+            "the webhook's signature does not match; check that the secret is this endpoint's, and pass the body \
+             unchanged, byte for byte",
+        ),
+        (
+            3,
+            verify_at(at(301)),
+            "the webhook's signature is 301 s old, more than the tolerance of 300 s: a replay, or this machine's clock \
+             is wrong",
+        ),
+        (
+            3,
+            verify_at(at(300) + Duration::from_nanos(1)),
+            "the webhook's signature is 301 s old, more than the tolerance of 300 s: a replay, or this machine's clock \
+             is wrong",
+        ),
+        (
+            3,
+            half_a_second.verify_at(EXAMPLE.as_bytes(), Some(&signed_at(SIGNED_AT)), at(1)).unwrap_err(),
+            "the webhook's signature is 1 s old, more than the tolerance of 0.5 s: a replay, or this machine's clock is \
+             wrong",
+        ),
+        (
+            3,
+            verify_at(at(0) - Duration::from_secs(301)),
+            "the webhook's signature is 301 s in the future, more than the tolerance of 300 s: this machine's clock is \
+             wrong",
+        ),
+        (4, signed("[]").unwrap_err(), "the webhook's signature is valid, but its body is not a JSON object"),
+    ] {
+        for (index, is_kind) in kinds.iter().enumerate() {
+            assert_eq!(is_kind(&error), index == kind, "{error}");
         }
+        assert_message(&error, message);
     }
-    // What nobody signed is not called stale, however old: that word is about the service's own webhooks.
-    assert_refused(verify(EXAMPLE, &format!("t=1,v1={}", "0".repeat(64))), Error::is_mismatch);
 }
 
 #[test]
-fn a_proof_takes_both_type_and_status() {
+fn only_type_and_status_together_are_a_proof() {
     for (kind, data) in [
         ("otp.reverse.verified", r#"{"otp_id":"r_otp_1","number":"+15551234567","status":"pending"}"#),
         ("otp.reverse.verified", r#"{"otp_id":"r_otp_1","number":"+15551234567","status":"Verified"}"#),
@@ -300,7 +351,7 @@ fn a_proof_takes_both_type_and_status() {
 }
 
 #[test]
-fn the_same_event_in_other_json_is_the_same() {
+fn the_spelling_of_the_json_does_not_matter() {
     let body = r#" { "data" : {"number":"\u002b15551234567", "more":[{}], "status":"veri\u0066ied", "otp_id":"r_otp_1"} ,
         "\u0074ype":"otp.reverse.verified", "more":{"type":"x"}, "id":"evt_1"}
         "#;
@@ -310,7 +361,7 @@ fn the_same_event_in_other_json_is_the_same() {
 }
 
 #[test]
-fn events_of_other_kinds_keep_what_they_say() {
+fn other_events_keep_their_type_and_data() {
     let data = r#"{ "to": "+15551234567", "n": 1.50, "ü": ["\u00fc"] }"#;
     let event = expect_other(signed(&format!(r#"{{"type":"text.received","timestamp":1726502400,"data":{data}}}"#)));
     assert_eq!((event.kind(), event.data(), event.id()), ("text.received", data, None));
@@ -323,48 +374,44 @@ fn events_of_other_kinds_keep_what_they_say() {
 }
 
 #[test]
-fn bodies_that_are_no_event_are_refused() {
-    let lacks = |what: &str| {
-        format!(
-            "the webhook is authentic, and its body says that a person is verified, but has no {what} that can be read"
-        )
-    };
+fn bodies_that_are_not_events_are_refused() {
     let verified = |id: &str, otp_id: &str, number: &str| {
         format!(r#"{{{id}"type":"otp.reverse.verified","data":{{{otp_id}{number}"status":"verified"}}}}"#)
     };
     let (id, otp_id, number) = (r#""id":"evt_1","#, r#""otp_id":"r_otp_1","#, r#""number":"+15551234567","#);
     assert!(signed(&verified(id, otp_id, number)).is_ok());
-    for (body, text) in [
-        (verified("", otp_id, number), lacks("`id`")),
-        (verified(r#""id":" ","#, otp_id, number), lacks("`id`")),
-        (verified(id, "", number), lacks("`data.otp_id`")),
-        (verified(id, r#""otp_id":"..","#, number), lacks("`data.otp_id`")),
-        (verified(id, r#""otp_id":7,"#, number), lacks("`data.otp_id`")),
-        (verified(id, otp_id, ""), lacks("`data.number` in E.164")),
-        (verified(id, otp_id, r#""number":"15551234567","#), lacks("`data.number` in E.164")),
-        (String::new(), "the webhook is authentic, and its body is not a JSON object".to_owned()),
-        ("[]".to_owned(), "the webhook is authentic, and its body is not a JSON object".to_owned()),
-        (
-            r#"["evt_1","ping",0,{}]"#.to_owned(),
-            "the webhook is authentic, and its body is not a JSON object".to_owned(),
-        ),
-        ("{}".to_owned(), "the webhook is authentic, and its body has no `type`".to_owned()),
-        (r#"{"type":null}"#.to_owned(), "the webhook is authentic, and its body has no `type`".to_owned()),
+    for (body, problem) in [
+        (verified("", otp_id, number), "has no valid `id`"),
+        (verified(r#""id":" ","#, otp_id, number), "has no valid `id`"),
+        (verified(r#""id":"\ud800","#, otp_id, number), "has no valid `id`"),
+        (verified(id, "", number), "has no valid `data.otp_id`"),
+        (verified(id, r#""otp_id":"..","#, number), "has no valid `data.otp_id`"),
+        (verified(id, r#""otp_id":7,"#, number), "has no valid `data.otp_id`"),
+        (verified(id, otp_id, ""), "has no valid `data.number`"),
+        (verified(id, otp_id, r#""number":"15551234567","#), "has no valid `data.number`"),
+        ("{}".to_owned(), "has no valid `type`"),
+        (r#"{"type":null}"#.to_owned(), "has no valid `type`"),
+        (String::new(), "is not a JSON object"),
+        ("null".to_owned(), "is not a JSON object"),
+        (r#"["evt_1","ping",0,{}]"#.to_owned(), "is not a JSON object"),
+        ("{\n \"type\": ping}".to_owned(), "is not valid JSON (line 2, column 10)"),
+        (r#"{"type":"ping""#.to_owned(), "is not valid JSON (line 1, column 14)"),
+        (r#"{"type":"ping"}{}"#.to_owned(), "is not valid JSON (line 1, column 16)"),
+        (r#"{"type":"otp.reverse.verified","data":{"\ud800":1}}"#.to_owned(), "is not valid JSON (line 1, column 47)"),
+        (format!("{{{}", "[".repeat(100_000)), "is not valid JSON (line 1, column 2)"),
     ] {
         let error = signed(&body).expect_err(&body);
-        assert!(error.is_bad_body(), "{body}");
-        assert_text(error, &text);
-    }
-    for body in [EXAMPLE.replace("}}", "}"), format!("{EXAMPLE}{EXAMPLE}"), format!("{{{}", "[".repeat(100_000))] {
-        assert_refused(signed(&body), Error::is_bad_body);
+        assert!(error.is_bad_body(), "{error}");
+        assert_message(&error, &format!("the webhook's signature is valid, but its body {problem}"));
     }
     let not_text = b"{\"type\":\"\xff\"}";
     let header = webhook::sign(SECRET, SIGNED_AT, not_text);
-    assert_refused(verifier().verify_at(not_text, Some(&header), at(0)), Error::is_bad_body);
+    let error = verifier().verify_at(not_text, Some(&header), at(0)).unwrap_err();
+    assert_message(&error, "the webhook's signature is valid, but its body is not UTF-8");
 }
 
 #[test]
-fn a_field_that_stands_twice_is_refused_whichever_comes_first() {
+fn a_field_that_is_given_twice_is_refused() {
     for twice in [
         (r#""id":"evt_…""#, r#""id":"evt_2""#),
         (r#""type":"otp.reverse.verified""#, r#""type":"ping""#),
@@ -390,11 +437,21 @@ fn a_field_that_stands_twice_is_refused_whichever_comes_first() {
             assert_refused(signed(&body), Error::is_bad_body);
         }
     }
+    for (body, place) in [
+        (r#"{"type":"ping","id":"804315","id":"804315"}"#, "line 1, column 33"),
+        (
+            "{\"type\":\"otp.reverse.verified\",\n\"data\":{\"number\":\"804315\",\"number\":\"804315\"}}",
+            "line 2, column 34",
+        ),
+    ] {
+        let message = format!("the webhook's signature is valid, but its body contains a field twice ({place})");
+        assert_message(&signed(body).unwrap_err(), &message);
+    }
 }
 
 #[test]
-fn nothing_secret_is_shown() {
-    let verifier = Verifier::new(SECRET).unwrap().also("whsec_old");
+fn secrets_and_numbers_are_not_shown() {
+    let verifier = verifier().also("whsec_old").unwrap();
     assert_eq!(format!("{verifier:?}"), "Verifier { secrets: 2, tolerance: 300s }");
 
     let forged = "0".repeat(64);
@@ -408,30 +465,21 @@ fn nothing_secret_is_shown() {
         signed(&EXAMPLE.replace(r#""status""#, r#"+15551234567 "status""#)).unwrap_err(),
     ]
     .map(|error| format!("{error} {error:?}"));
-    let blank = Verifier::new(format!("{SECRET}\n")).unwrap_err();
+    let invalid = Verifier::new(format!("{SECRET}\n")).unwrap_err();
     let event = format!("{:?}", verify(EXAMPLE, &webhook::sign(SECRET, SIGNED_AT, EXAMPLE.as_bytes())).unwrap());
     let other = format!("{:?}", signed(&EXAMPLE.replace("reverse", "other")).unwrap());
-    for text in shown.into_iter().chain([format!("{blank} {blank:?}"), event, other]) {
+    for text in shown.into_iter().chain([format!("{invalid} {invalid:?}"), event, other]) {
         for secret in [SECRET, EXAMPLE_TAG, number, &number[1..], "1555123456789012"] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
     }
 }
 
-#[test]
-fn everything_crosses_threads() {
-    fn is_shared<T: Send + Sync + std::fmt::Debug + 'static>() {}
-    is_shared::<Verifier>();
-    is_shared::<Event>();
-    is_shared::<Error>();
-    is_shared::<webhook::InvalidSecret>();
-}
-
 fn verifier() -> Verifier {
     Verifier::new(SECRET).unwrap()
 }
 
-/// A time in seconds after the signature's.
+/// Returns the time this many seconds after the signature.
 fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(SIGNED_AT + seconds)
 }
@@ -440,7 +488,7 @@ fn verify(body: &str, header: &str) -> Result<Event, Error> {
     verifier().verify_at(body.as_bytes(), Some(header), at(0))
 }
 
-/// The body as the service would send it.
+/// Verifies the body with a valid signature.
 fn signed(body: &str) -> Result<Event, Error> {
     verify(body, &webhook::sign(SECRET, SIGNED_AT, body.as_bytes()))
 }
@@ -471,7 +519,9 @@ fn assert_refused(result: Result<Event, Error>, is_kind: fn(&Error) -> bool) {
     assert!(is_kind(&error), "{error}");
 }
 
+/// The message is also what `main` prints of an error that it returns, by `Debug`.
 #[track_caller]
-fn assert_text(error: impl std::error::Error, text: &str) {
-    assert_eq!(error.to_string(), text);
+fn assert_message(error: &impl std::error::Error, message: &str) {
+    assert_eq!(error.to_string(), message);
+    assert_eq!(format!("{error:?}"), message);
 }

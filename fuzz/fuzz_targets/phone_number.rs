@@ -27,7 +27,7 @@ fuzz_target!(|input: &[u8]| {
                 let digits: String = text.chars().filter(char::is_ascii_digit).collect();
                 assert_eq!(suggestion.as_str().strip_prefix('+'), Some(&*digits), "suggested for {text:?}");
                 assert!(text.trim_start().contains('+') && !text.contains(char::is_alphabetic), "{text:?}");
-                check(suggestion);
+                check(&suggestion);
             }
             is_silent(&error, text);
         }
@@ -47,7 +47,7 @@ fn check(number: &PhoneNumber) {
     assert_eq!(number.to_string(), text);
     let json = serde_json::to_string(number).unwrap();
     assert_eq!(serde_json::from_str::<PhoneNumber>(&json).unwrap(), *number);
-    let code = number.country_code().to_string();
+    let code = number.calling_code().to_string();
     assert!(text[1..].starts_with(&code), "{code} of {text:?}");
     let national = &text[1 + code.len()..];
     assert!(national.len() >= 2, "{national:?} of {text:?}");

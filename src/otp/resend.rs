@@ -2,18 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::client::{Client, Request};
-use crate::envelope::Metadata;
+use crate::call::{Call, Operation};
+use crate::client::Client;
+use crate::envelope::{Field, Metadata};
 use crate::error::Error;
-use crate::otp::OtpId;
+use crate::otp_id::OtpId;
 use crate::retry::Effect;
-use crate::transport::Operation;
-use crate::validate::{Faults, Input};
+use crate::validate::{self, Input};
 
-/// Texts the same code once more, for a person who did not receive it.
+/// A request that texts the same code again, for a person who did not receive it.
 ///
-/// The code and its 15 minutes stay as they are. A code that was used or has expired is not sent again:
-/// [`Resent::resent`] is `false` then, and a [`NewOtp`](crate::NewOtp) is due.
+/// The code and its expiry do not change. A code that was used or has expired is not sent
+/// again: [`Resent::resent`] is `false`. Send a [`NewOtp`](crate::NewOtp) instead.
 ///
 /// # Examples
 ///
@@ -22,38 +22,41 @@ use crate::validate::{Faults, Input};
 /// # let client = sandbox.client();
 /// use contiguity::{NewOtp, ResendOtp};
 ///
-/// let sent = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
+/// let sent = NewOtp::to("+14155552671")
+///     .language("en")
+///     .name("MyApp")
+///     .send(&client)?;
 /// let again = ResendOtp::otp_id(&sent.otp_id).send(&client)?;
 /// assert!(again.resent);
-/// # Ok::<(), contiguity::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "nothing is sent until `.send(&client)`"]
+#[must_use = "nothing is sent until `.send(&client)` is called"]
 pub struct ResendOtp {
     otp_id: Input<OtpId>,
 }
 
 impl ResendOtp {
-    /// The id that [`NewOtp`](crate::NewOtp) answered.
+    /// Starts a request with the id that [`NewOtp`](crate::NewOtp) returned.
     pub fn otp_id(otp_id: impl Into<Input<OtpId>>) -> Self {
         Self { otp_id: otp_id.into() }
     }
 
-    /// Sends the request: one call, one text message at most.
+    /// Sends the request. Each call sends at most one text message.
     ///
     /// # Errors
     ///
-    /// - [`Error::Validation`] if the id is blank, dots or has control characters. Nothing was sent.
-    /// - [`Error::Transport`], [`Error::Api`] and [`Error::Decode`] if the call failed;
-    ///   [`may_have_sent`](Error::may_have_sent) says whether a text may have gone out.
-    /// - [`Error::Config`] if the client's time-out is zero.
+    /// - [`Error::Validation`] if the id is blank, `.` or `..`, too long or has control characters.
+    ///   Nothing was sent.
+    /// - [`Error::Transport`], [`Error::Api`] or [`Error::Decode`] if the call failed.
+    ///   [`may_have_sent`](Error::may_have_sent) reports whether a text may have been sent.
     pub fn send(self, client: &Client) -> Result<Resent, Error> {
-        let mut faults = Faults::default();
-        let Some(otp_id) = faults.check("otp_id", self.otp_id.check()) else {
-            return Err(faults.into_error());
-        };
-        let reply = client.call(Request::new(&OPERATION).body(&Fields { otp_id: &otp_id }))?;
-        reply.read(|Data { resent }, metadata| Ok(Resent { resent, metadata }))
+        let otp_id = validate::only_otp_id(self.otp_id)?;
+        let response = client.call(&Call::new(&OPERATION).body(&Fields { otp_id: &otp_id }))?;
+        response.read(|data: Data<'_>, metadata| {
+            let resent = data.resent.required_bool("resent")?;
+            Ok(Resent { resent, metadata })
+        })
     }
 }
 
@@ -64,7 +67,7 @@ struct Fields<'a> {
     otp_id: &'a OtpId,
 }
 
-/// The answer to a resend.
+/// The result of a resend.
 ///
 /// # Examples
 ///
@@ -75,19 +78,25 @@ struct Fields<'a> {
 /// use contiguity::{ResendOtp, Resent};
 ///
 /// let again: Resent = ResendOtp::otp_id(&sent.otp_id).send(&client)?;
-/// println!("{}", if again.resent { "the code is on its way" } else { "ask for a new code" });
-/// # Ok::<(), contiguity::Error>(())
+/// if again.resent {
+///     println!("the code was sent again");
+/// } else {
+///     println!("the code was used or has expired");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "read `resent`: a code that was used or has expired is not sent again"]
 #[non_exhaustive]
 pub struct Resent {
     /// Whether the code was texted again. `false` if it was used or has expired.
     pub resent: bool,
-    /// What the service says about its answer.
+    /// The metadata of the response.
     pub metadata: Metadata,
 }
 
 #[derive(Deserialize)]
-struct Data {
-    resent: bool,
+struct Data<'a> {
+    #[serde(borrow, default)]
+    resent: Field<'a>,
 }

@@ -1,24 +1,29 @@
 //! `POST /otp/verify`: checks the code that a person typed.
 
-use serde::{Deserialize, Serialize};
 use std::fmt;
 
-use crate::client::{Client, Request};
-use crate::envelope::Metadata;
+use serde::{Deserialize, Serialize};
+
+use crate::call::{Call, Operation};
+use crate::client::Client;
+use crate::envelope::{Field, Metadata};
 use crate::error::{Error, IssueKind};
-use crate::otp::OtpId;
+use crate::otp_id::OtpId;
+use crate::phone::{self, PhoneNumber};
 use crate::retry::Effect;
-use crate::transport::Operation;
-use crate::typestate::{HasOtp, Missing};
-use crate::validate::{Fault, Faults, Input};
+use crate::typestate::{HasOtp, Missing, Unset};
+use crate::validate::{Input, Problem, Problems};
 use crate::verified::{NotVerified, Verified};
 
-/// Checks the code that a person typed.
+/// A request that checks the code that a person typed.
 ///
-/// Begin with [`VerifyOtp::otp_id`], set [`otp`](Self::otp), and [`send`](Self::send). The answer to a wrong code is no error:
-/// ask [`Verification::proof`] who is let in. **Not** `send(..).is_ok()`, which is true for a wrong code as well.
+/// [`SentOtp::verify`](crate::SentOtp::verify) creates one. If you only stored the id, start with
+/// [`VerifyOtp::otp_id`], set [`otp`](Self::otp), then call [`send`](Self::send).
 ///
-/// Check when the whole code is there, not with every digit typed, and limit the attempts yourself: the vendor asks for
+/// **Never decide on `send(..).is_ok()`.** A wrong code is a successful call with a negative result.
+/// Call [`Verification::proof`] and pass the proof on.
+///
+/// Check the code once it is complete, and limit the number of attempts. Contiguity's guide asks for
 /// both.
 ///
 /// # Examples
@@ -26,66 +31,81 @@ use crate::verified::{NotVerified, Verified};
 /// ```
 /// # let sandbox = contiguity::sandbox::Sandbox::start()?;
 /// # let client = sandbox.client();
-/// use contiguity::{NewOtp, VerifyOtp};
-///
-/// let sent = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
+/// # let sent = contiguity::NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
 /// # let typed = sandbox.phone("+14155552671").last_message().unwrap().code;
-/// match VerifyOtp::otp_id(&sent.otp_id).otp(typed).send(&client)?.proof() {
-///     Ok(proof) => println!("signed in by {}", proof.otp_id()),
+/// # let stored_id = sent.otp_id;
+/// use contiguity::VerifyOtp;
+///
+/// let check = VerifyOtp::otp_id(stored_id).otp(typed).send(&client)?;
+/// match check.proof() {
+///     Ok(proof) => println!("signed in with {}", proof.otp_id()),
 ///     Err(not_verified) => println!("{not_verified}"),
 /// }
-/// # Ok::<(), contiguity::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// A check without a code does not compile:
 ///
 /// ```compile_fail,E0277
-/// # fn f(client: &contiguity::Client) -> Result<(), contiguity::Error> {
-/// let check = contiguity::VerifyOtp::otp_id("otp_1234567890").send(client)?;
+/// # fn f(client: contiguity::Client) -> Result<(), contiguity::Error> {
+/// let check = contiguity::VerifyOtp::otp_id("otp_1234567890").send(&client)?;
 /// # Ok(()) }
 /// ```
 ///
-/// Neither does one with two:
+/// Setting the code twice does not compile either:
 ///
-/// ```compile_fail,E0599
+/// ```compile_fail,E0277
 /// # fn f() {
 /// contiguity::VerifyOtp::otp_id("otp_1234567890").otp("123456").otp("654321");
 /// # }
 /// ```
-#[must_use = "nothing is checked until `.send(&client)`"]
+#[must_use = "nothing is checked until `.send(&client)` is called"]
 pub struct VerifyOtp<O = String> {
     otp_id: Input<OtpId>,
+    /// For the proof, if it is known.
+    number: Option<PhoneNumber>,
     otp: O,
 }
 
 impl VerifyOtp<Missing> {
-    /// The id that [`NewOtp`](crate::NewOtp) answered.
+    /// Starts a check with the id that [`NewOtp`](crate::NewOtp) returned.
     pub fn otp_id(otp_id: impl Into<Input<OtpId>>) -> Self {
-        Self { otp_id: otp_id.into(), otp: Missing::FIELD }
+        Self { otp_id: otp_id.into(), number: None, otp: Missing::FIELD }
     }
 
-    /// The code that the person typed: 4 to 10 ASCII digits. Spaces and hyphens between them are dropped, leading zeros are
-    /// kept. Required.
-    pub fn otp(self, otp: impl Into<String>) -> VerifyOtp<String> {
-        VerifyOtp { otp_id: self.otp_id, otp: otp.into() }
+    pub(super) fn of(otp_id: OtpId, number: PhoneNumber) -> Self {
+        Self { number: Some(number), ..Self::otp_id(otp_id) }
     }
 }
 
 impl<O> VerifyOtp<O> {
-    /// Sends the check. It is not repeated once the service may have counted it as an attempt.
+    /// Sets the code that the person typed. Required.
+    ///
+    /// Must have 4 to 10 digits, all of one script. Spaces, hyphens and invisible formatting characters
+    /// between them are dropped. Leading zeros are kept.
+    pub fn otp(self, otp: impl Into<String>) -> VerifyOtp<String>
+    where
+        O: Unset,
+    {
+        VerifyOtp { otp_id: self.otp_id, number: self.number, otp: otp.into() }
+    }
+
+    /// Sends the check.
+    ///
+    /// The call is not retried once the service may have counted it as an attempt.
     ///
     /// # Errors
     ///
-    /// - [`Error::Validation`] if the id is blank, dots or has control characters, or the code is not 4 to 10 digits. Nothing
-    ///   was sent.
-    /// - [`Error::Transport`], [`Error::Api`] and [`Error::Decode`] if the call failed. Nobody is verified then;
-    ///   [`may_have_sent`](Error::may_have_sent) says whether the service may have used the code up.
-    /// - [`Error::Config`] if the client's time-out is zero.
+    /// - [`Error::Validation`] if the id is blank, `.` or `..`, too long or has control characters,
+    ///   or if the code does not have 4 to 10 digits. Nothing was sent.
+    /// - [`Error::Transport`], [`Error::Api`] or [`Error::Decode`] if the call failed. The person is
+    ///   not verified. [`may_have_sent`](Error::may_have_sent) reports whether the service may have
+    ///   used up the code.
     pub fn send(self, client: &Client) -> Result<Verification, Error>
     where
         O: HasOtp,
     {
-        send(self.otp_id, &self.otp.into(), client)
+        send(self.otp_id, self.number, &self.otp.into(), client)
     }
 }
 
@@ -104,7 +124,7 @@ struct Fields<'a> {
     otp: &'a str,
 }
 
-/// The answer to a check. Whether it was the right code is in it: ask [`proof`](Self::proof).
+/// The result of a check. Call [`proof`](Self::proof) to read it.
 ///
 /// # Examples
 ///
@@ -112,26 +132,26 @@ struct Fields<'a> {
 /// # let sandbox = contiguity::sandbox::Sandbox::start()?;
 /// # let client = sandbox.client();
 /// # let sent = contiguity::NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
-/// use contiguity::{Verification, VerifyOtp};
+/// use contiguity::Verification;
 ///
-/// let check: Verification = VerifyOtp::otp_id(&sent.otp_id).otp("0000").send(&client)?;
+/// let check: Verification = sent.verify("0000").send(&client)?;
 /// assert!(!check.verified);
 /// assert!(check.proof().is_err());
-/// # Ok::<(), contiguity::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "an unread `verified: false` lets a stranger in: ask `.proof()`"]
+#[must_use = "a wrong code is not an error: call `.proof()`"]
 #[non_exhaustive]
 pub struct Verification {
-    /// Whether it was the right code. Writing to it proves nothing: [`proof`](Self::proof) keeps what the service said.
+    /// Whether the code was right. Changing this field does not affect [`proof`](Self::proof).
     pub verified: bool,
-    /// What the service says about its answer.
+    /// The metadata of the response.
     pub metadata: Metadata,
     proof: Result<Verified, NotVerified>,
 }
 
 impl Verification {
-    /// The proof that the code was right, for the function that lets the person in.
+    /// Returns the proof that the code was right, for the function that signs the person in.
     ///
     /// # Errors
     ///
@@ -142,54 +162,58 @@ impl Verification {
 }
 
 #[derive(Deserialize)]
-struct Data {
-    verified: bool,
+struct Data<'a> {
+    #[serde(borrow, default)]
+    verified: Field<'a>,
 }
 
-fn send(otp_id: Input<OtpId>, typed: &str, client: &Client) -> Result<Verification, Error> {
-    let mut faults = Faults::default();
-    let otp_id = faults.check("otp_id", otp_id.check());
-    let otp = faults.check("otp", code(typed));
+fn send(
+    otp_id: Input<OtpId>,
+    number: Option<PhoneNumber>,
+    typed: &str,
+    client: &Client,
+) -> Result<Verification, Error> {
+    let mut problems = Problems::default();
+    let otp_id = problems.check("otp_id", otp_id.check());
+    let otp = problems.check("otp", code(typed));
     let (Some(otp_id), Some(otp)) = (otp_id, otp) else {
-        return Err(faults.into_error());
+        return Err(problems.into_error());
     };
     let fields = Fields { otp_id: &otp_id, otp: &otp };
-    let private = [otp.as_str(), typed];
-    let reply = client.call(Request::new(&OPERATION).body(&fields).hiding(&private))?;
-    reply.read(|Data { verified }, metadata| {
-        let proof = if verified {
-            Ok(Verified::new(otp_id.clone(), None))
-        } else {
-            Err(NotVerified::new(otp_id.clone(), None))
-        };
+    let private = [otp.as_str()];
+    let response = client.call(&Call::new(&OPERATION).body(&fields).hiding(&private))?;
+    response.read(|data: Data<'_>, metadata| {
+        let verified = data.verified.required_bool("verified")?;
+        let proof = if verified { Ok(Verified::new(otp_id.clone(), number)) } else { Err(NotVerified::WRONG_CODE) };
         Ok(Verification { verified, metadata, proof })
     })
 }
 
-/// The digits of a code as people type it.
-fn code(typed: &str) -> Result<String, Fault> {
-    let digits: String = typed.chars().filter(|c| !c.is_whitespace() && !is_hyphen(*c)).collect();
-    if digits.is_empty() {
-        return Err(Fault::new(IssueKind::Blank, "is blank; give the digits of the code"));
+/// Returns the digits of a code as people type it, in ASCII.
+fn code(typed: &str) -> Result<String, Problem> {
+    let is_between = |c: char| c.is_whitespace() || phone::is_hyphen(c) || phone::is_invisible(c);
+    let typed: String = typed.chars().filter(|&c| !is_between(c)).collect();
+    if typed.is_empty() {
+        return Err(Problem::new(IssueKind::Blank, "must not be blank"));
     }
-    if !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Fault::new(
-            IssueKind::Character,
-            "has characters other than the digits 0 to 9; give the digits alone",
-        ));
-    }
-    match digits.len() {
-        0..SHORTEST => Err(Fault::new(IssueKind::TooShort, "has fewer than 4 digits; give the whole code")),
-        SHORTEST..=LONGEST => Ok(digits),
-        _ => Err(Fault::new(IssueKind::TooLong, "has more than 10 digits; give the code alone")),
+    let digits: Option<String> = typed.chars().map(phone::digit).collect();
+    // The ten digits of a script are in a row, so the first of them tells the script.
+    let zeros = typed.chars().zip(digits.iter().flat_map(|digits| digits.bytes()));
+    let mut zeros = zeros.map(|(typed, digit)| u32::from(typed) - u32::from(digit - b'0'));
+    let first = zeros.next();
+    match digits {
+        Some(digits) if zeros.all(|zero| Some(zero) == first) => {
+            if (MIN_DIGITS..=MAX_DIGITS).contains(&digits.len()) {
+                return Ok(digits);
+            }
+            let kind = if digits.len() < MIN_DIGITS { IssueKind::TooShort } else { IssueKind::TooLong };
+            Err(Problem::new(kind, "must have 4 to 10 digits"))
+        }
+        Some(_) => Err(Problem::new(IssueKind::Character, "must not mix digits of different scripts")),
+        None => Err(Problem::new(IssueKind::Character, "must contain only digits")),
     }
 }
 
-fn is_hyphen(c: char) -> bool {
-    // HYPHEN, NON-BREAKING HYPHEN and the dashes that keyboards put in its place.
-    matches!(c, '-' | '\u{2010}'..='\u{2015}')
-}
-
-/// Codes have six digits today; a client should not stand in the way of others.
-const SHORTEST: usize = 4;
-const LONGEST: usize = 10;
+/// Codes have six digits today. A client should not stand in the way of others.
+const MIN_DIGITS: usize = 4;
+const MAX_DIGITS: usize = 10;

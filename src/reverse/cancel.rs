@@ -1,18 +1,17 @@
-//! `POST /otp/reverse/cancel/{otp_id}`: ends a session.
+//! `POST /otp/reverse/cancel/{otp_id}`: cancels a session.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use crate::client::{Client, Request};
-use crate::envelope::{self, Metadata};
+use crate::call::{Call, Operation};
+use crate::client::Client;
+use crate::envelope::{Field, Metadata};
 use crate::error::Error;
-use crate::otp::OtpId;
+use crate::otp_id::OtpId;
 use crate::retry::Effect;
-use crate::reverse::Status;
-use crate::transport::Operation;
-use crate::validate::{Faults, Input};
+use crate::status::Status;
+use crate::validate::{self, Input};
 
-/// Cancels a reverse OTP session, so that a text that arrives later verifies nobody.
+/// A request that cancels a reverse OTP session, so that a late text verifies no one.
 ///
 /// # Examples
 ///
@@ -22,18 +21,19 @@ use crate::validate::{Faults, Input};
 /// use contiguity::{CancelReverseOtp, InitiateReverseOtp, Status};
 ///
 /// let session = InitiateReverseOtp::number("+14155552671").send(&client)?;
-/// let cancellation = CancelReverseOtp::otp_id(&session.otp_id).send(&client)?;
+/// let cancellation =
+///     CancelReverseOtp::otp_id(&session.otp_id).send(&client)?;
 /// assert_eq!(cancellation.status, Status::Cancelled);
-/// # Ok::<(), contiguity::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "nothing is cancelled until `.send(&client)`"]
+#[must_use = "nothing is cancelled until `.send(&client)` is called"]
 pub struct CancelReverseOtp {
     otp_id: Input<OtpId>,
 }
 
 impl CancelReverseOtp {
-    /// The id of the session.
+    /// Starts a request with the id of the session.
     pub fn otp_id(otp_id: impl Into<Input<OtpId>>) -> Self {
         Self { otp_id: otp_id.into() }
     }
@@ -42,30 +42,25 @@ impl CancelReverseOtp {
     ///
     /// # Errors
     ///
-    /// - [`Error::Validation`] if the id is blank, dots or has control characters. Nothing was sent.
-    /// - [`Error::Transport`], [`Error::Api`] and [`Error::Decode`] if the call failed;
-    ///   [`may_have_sent`](Error::may_have_sent) says whether the session may be cancelled.
-    /// - [`Error::Config`] if the client's time-out is zero.
+    /// - [`Error::Validation`] if the id is blank, `.` or `..`, too long or has control characters.
+    ///   Nothing was sent.
+    /// - [`Error::Transport`], [`Error::Api`] or [`Error::Decode`] if the call failed.
+    ///   [`may_have_sent`](Error::may_have_sent) reports whether the session may already be
+    ///   cancelled.
     pub fn send(self, client: &Client) -> Result<Cancellation, Error> {
-        let mut faults = Faults::default();
-        let Some(otp_id) = faults.check("otp_id", self.otp_id.check()) else {
-            return Err(faults.into_error());
-        };
-        let reply = client.call(Request::new(&OPERATION).otp_id(otp_id.as_str()))?;
-        reply.read(|data: Data<'_>, metadata| {
-            let status = data.status.and_then(envelope::text).ok_or("it does not say the session's `status`")?;
-            Ok(Cancellation {
-                otp_id: data.otp_id.and_then(envelope::read).unwrap_or_else(|| otp_id.clone()),
-                status: Status::from_answer(&status, reply.redactor()),
-                metadata,
-            })
+        let otp_id = validate::only_otp_id(self.otp_id)?;
+        let response = client.call(&Call::new(&OPERATION).otp_id(otp_id.as_str()))?;
+        response.read(|data: Data<'_>, metadata| {
+            data.otp_id.expect_otp_id(&otp_id)?;
+            let status = data.status.required_text("status")?;
+            Ok(Cancellation { otp_id: otp_id.clone(), status: Status::from(&*status), metadata })
         })
     }
 }
 
 const OPERATION: Operation = Operation { path: "/otp/reverse/cancel/{otp_id}", effect: Effect::Acts };
 
-/// The answer to a cancellation.
+/// The result of a cancellation.
 ///
 /// # Examples
 ///
@@ -75,25 +70,26 @@ const OPERATION: Operation = Operation { path: "/otp/reverse/cancel/{otp_id}", e
 /// # let session = contiguity::InitiateReverseOtp::number("+14155552671").send(&client)?;
 /// use contiguity::{CancelReverseOtp, Cancellation};
 ///
-/// let cancellation: Cancellation = CancelReverseOtp::otp_id(&session.otp_id).send(&client)?;
+/// let cancellation: Cancellation =
+///     CancelReverseOtp::otp_id(&session.otp_id).send(&client)?;
 /// println!("{} is {}", cancellation.otp_id, cancellation.status);
-/// # Ok::<(), contiguity::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cancellation {
-    /// The session's id, of the answer if it names one, else the one asked for.
+    /// The id of the session.
     pub otp_id: OtpId,
-    /// Where the session stands now: [`Status::Cancelled`].
+    /// The status of the session, usually [`Status::Cancelled`].
     pub status: Status,
-    /// What the service says about its answer.
+    /// The metadata of the response.
     pub metadata: Metadata,
 }
 
 #[derive(Deserialize)]
 struct Data<'a> {
     #[serde(borrow, default)]
-    otp_id: Option<&'a RawValue>,
+    otp_id: Field<'a>,
     #[serde(borrow, default)]
-    status: Option<&'a RawValue>,
+    status: Field<'a>,
 }

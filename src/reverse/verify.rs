@@ -1,25 +1,24 @@
-//! `GET /otp/reverse/verify/{otp_id}`: where a session stands.
+//! `GET /otp/reverse/verify/{otp_id}`: reads the status of a session.
 
 use std::time::SystemTime;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use crate::client::{Client, Request};
-use crate::envelope::{self, Metadata};
+use crate::call::{Call, Operation};
+use crate::client::Client;
+use crate::envelope::{Field, Metadata};
 use crate::error::Error;
-use crate::otp::OtpId;
-use crate::redact::Redactor;
+use crate::otp_id::OtpId;
 use crate::retry::Effect;
-use crate::reverse::{Status, Wait};
-use crate::transport::Operation;
-use crate::validate::{Faults, Input};
+use crate::status::Status;
+use crate::validate::{self, Input};
 use crate::verified::{NotVerified, Verified};
 
-/// Asks where a reverse OTP session stands.
+/// A request that reads the status of a reverse OTP session.
 ///
-/// This call only reads, and is repeated after every passing failure. Ask every 20 seconds or more in the long run, as the
-/// vendor's notes do.
+/// The call only reads, so it is retried after every temporary failure. Contiguity recommends 20
+/// seconds or more between reads in production. [`wait`](Self::wait) starts at 2 seconds and backs off
+/// to 20.
 ///
 /// # Examples
 ///
@@ -30,66 +29,44 @@ use crate::verified::{NotVerified, Verified};
 ///
 /// let session = InitiateReverseOtp::number("+14155552671").send(&client)?;
 /// # sandbox.phone("+14155552671").text(&session.to, &session.factor);
-/// let status = VerifyReverseOtp::otp_id(&session.otp_id).send(&client)?;
+/// let status =
+///     VerifyReverseOtp::otp_id(&session.otp_id).send(&client)?;
 /// if status.is_verified() {
 ///     let proof = status.proof()?;
-///     println!("signed in by {}", proof.otp_id());
+///     println!("signed in with {}", proof.otp_id());
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "nothing is asked until `.send(&client)`"]
+#[must_use = "nothing is read until `.send(&client)` is called"]
 pub struct VerifyReverseOtp {
-    otp_id: Input<OtpId>,
+    pub(super) otp_id: Input<OtpId>,
 }
 
 impl VerifyReverseOtp {
-    /// The id of the session.
+    /// Starts a request with the id of the session.
     pub fn otp_id(otp_id: impl Into<Input<OtpId>>) -> Self {
         Self { otp_id: otp_id.into() }
     }
 
-    /// Sends the question.
+    /// Sends the request.
     ///
     /// # Errors
     ///
-    /// - [`Error::Validation`] if the id is blank, dots or has control characters. Nothing was sent.
-    /// - [`Error::Transport`], [`Error::Api`] and [`Error::Decode`] if the call failed, also after its repeats.
-    /// - [`Error::Config`] if the client's time-out is zero.
+    /// - [`Error::Validation`] if the id is blank, `.` or `..`, too long or has control characters.
+    ///   Nothing was sent.
+    /// - [`Error::Transport`], [`Error::Api`] or [`Error::Decode`] if the call failed, after its
+    ///   retries.
     pub fn send(self, client: &Client) -> Result<ReverseStatus, Error> {
-        let mut faults = Faults::default();
-        let Some(otp_id) = faults.check("otp_id", self.otp_id.check()) else {
-            return Err(faults.into_error());
-        };
-        let reply = client.call(Request::new(&OPERATION).otp_id(otp_id.as_str()))?;
-        reply.read(|data, metadata| reverse_status(data, &otp_id, metadata, reply.redactor()))
-    }
-
-    /// Waits until the person has texted, or time is up: the same as [`ReverseSession::wait`](crate::ReverseSession::wait), from an id that was stored.
-    /// The proof then knows the id and not the number.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # let sandbox = contiguity::sandbox::Sandbox::start()?;
-    /// # let client = sandbox.client();
-    /// # let session = contiguity::InitiateReverseOtp::number("+14155552671").send(&client)?;
-    /// # sandbox.phone("+14155552671").text(&session.to, &session.factor);
-    /// # let stored = session.otp_id.to_string();
-    /// use contiguity::VerifyReverseOtp;
-    ///
-    /// let outcome = VerifyReverseOtp::otp_id(stored).wait(&client).run()?;
-    /// # assert!(matches!(outcome, contiguity::reverse::Outcome::Verified(_)));
-    /// # Ok::<(), contiguity::Error>(())
-    /// ```
-    pub fn wait(self, client: &Client) -> Wait<'_> {
-        Wait::new(self.otp_id, client)
+        let otp_id = validate::only_otp_id(self.otp_id)?;
+        let response = client.call(&Call::new(&OPERATION).otp_id(otp_id.as_str()))?;
+        response.read(|data, metadata| reverse_status(&data, &otp_id, metadata))
     }
 }
 
 const OPERATION: Operation = Operation { path: "/otp/reverse/verify/{otp_id}", effect: Effect::Reads };
 
-/// Where a session stands.
+/// The status of a session. Call [`proof`](Self::proof) before you sign anyone in.
 ///
 /// # Examples
 ///
@@ -99,80 +76,72 @@ const OPERATION: Operation = Operation { path: "/otp/reverse/verify/{otp_id}", e
 /// # let session = contiguity::InitiateReverseOtp::number("+14155552671").send(&client)?;
 /// use contiguity::{ReverseStatus, Status, VerifyReverseOtp};
 ///
-/// let status: ReverseStatus = VerifyReverseOtp::otp_id(&session.otp_id).send(&client)?;
+/// let status: ReverseStatus =
+///     VerifyReverseOtp::otp_id(&session.otp_id).send(&client)?;
 /// assert_eq!(status.status, Status::Pending);
 /// assert!(status.proof().is_err());
-/// # Ok::<(), contiguity::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "an unread status lets a stranger in: ask `.proof()`"]
+#[must_use = "a pending session is not an error: call `.proof()`"]
 #[non_exhaustive]
 pub struct ReverseStatus {
-    /// The session's id, of the answer if it names one, else the one asked for.
+    /// The id of the session.
     pub otp_id: OtpId,
-    /// Where the session stands. Writing to it proves nothing: [`proof`](Self::proof) keeps what the service said.
+    /// The status of the session. Changing this field does not affect [`proof`](Self::proof).
     pub status: Status,
-    /// When the session ends, by the service's clock, if the answer says so. Compare it with
+    /// When the session expires, by the service's clock. Compare it with
     /// [`metadata.timestamp`](Metadata::timestamp), not with the clock of this machine.
     pub expires_at: Option<SystemTime>,
-    /// What the service says about its answer.
+    /// The metadata of the response.
     pub metadata: Metadata,
     proof: Result<Verified, NotVerified>,
 }
 
 impl ReverseStatus {
-    /// Whether [`status`](Self::status) is [`Status::Verified`].
+    /// Reports whether the service said that the person is verified.
     #[must_use]
     pub fn is_verified(&self) -> bool {
-        self.status == Status::Verified
+        self.proof.is_ok()
     }
 
-    /// The proof that the person was verified, for the function that lets them in.
+    /// Returns the proof that the person was verified, for the function that signs them in.
     ///
     /// # Errors
     ///
-    /// [`NotVerified`] if the service said anything else, with the status that it said.
+    /// [`NotVerified`], with the session's status, if that is not `verified`.
     pub fn proof(self) -> Result<Verified, NotVerified> {
         self.proof
     }
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Deserialize)]
 struct Data<'a> {
     #[serde(borrow, default)]
-    otp_id: Option<&'a RawValue>,
+    otp_id: Field<'a>,
     #[serde(borrow, default)]
-    status: Option<&'a RawValue>,
+    status: Field<'a>,
     #[serde(borrow, default)]
-    verified: Option<&'a RawValue>,
+    verified: Field<'a>,
     #[serde(borrow, default)]
-    expires_at: Option<&'a RawValue>,
+    expires_at: Field<'a>,
 }
 
-fn reverse_status(
-    data: Data<'_>,
-    asked: &OtpId,
-    metadata: Metadata,
-    redactor: &Redactor<'_>,
-) -> Result<ReverseStatus, String> {
-    // The guide reads `verified`, the published API says `status`; where both stand, the published one counts, even if it
-    // cannot be read. Null does not stand.
-    let status = match (data.status, data.verified.and_then(envelope::read)) {
-        (Some(status), _) => Status::from_answer(&envelope::text(status).ok_or("its `status` is not text")?, redactor),
-        (None, Some(true)) => Status::Verified,
-        (None, Some(false)) => Status::Pending,
-        (None, None) => return Err("it has neither a `status` nor a `verified`".to_owned()),
+fn reverse_status(data: &Data<'_>, asked: &OtpId, metadata: Metadata) -> Result<ReverseStatus, String> {
+    data.otp_id.expect_otp_id(asked)?;
+    // The vendor's guide reads `verified`, the published API returns `status`. If both are there, the
+    // published field counts, even if it cannot be read.
+    let status = if data.status.is_present() || !data.verified.is_present() {
+        Status::from(&*data.status.required_text("status")?)
+    } else if data.verified.required_bool("verified")? {
+        Status::Verified
+    } else {
+        Status::Pending
     };
     let proof = if status == Status::Verified {
         Ok(Verified::new(asked.clone(), None))
     } else {
-        Err(NotVerified::new(asked.clone(), Some(status.clone())))
+        Err(NotVerified::status_is(status.clone()))
     };
-    Ok(ReverseStatus {
-        otp_id: data.otp_id.and_then(envelope::read).unwrap_or_else(|| asked.clone()),
-        status,
-        expires_at: data.expires_at.and_then(envelope::time),
-        metadata,
-        proof,
-    })
+    Ok(ReverseStatus { otp_id: asked.clone(), status, expires_at: data.expires_at.time(), metadata, proof })
 }

@@ -1,24 +1,83 @@
 //! Waiting for the person's text: poll, then cancel when time is up.
+//!
+//! Each poll is one status read without retries, since the next poll is the retry. Time is counted by
+//! one clock, the system's or a sandbox's, and never by the service's dates: from those only the
+//! remaining life of the session is taken, as the difference of two of them. When time is up, the
+//! session is cancelled, so that a late text verifies no one. If that fails, the status is read once
+//! more, since the person may have texted just then.
 
 use std::fmt;
 use std::ops::ControlFlow;
-use std::thread;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::client::Client;
 use crate::envelope::Metadata;
 use crate::error::Error;
-use crate::otp::OtpId;
+use crate::otp_id::OtpId;
 use crate::phone::PhoneNumber;
-use crate::reverse::{CancelReverseOtp, ReverseStatus, Status, VerifyReverseOtp};
-use crate::validate::{Faults, Input};
-use crate::verified::Verified;
+use crate::status::Status;
+use crate::validate::{self, Input};
+use crate::verified::{NotVerified, Verified};
 
-/// A wait for a person's text, made by [`ReverseSession::wait`](crate::ReverseSession::wait) or
-/// [`VerifyReverseOtp::wait`]. Nothing happens until [`run`](Self::run).
+use super::cancel::CancelReverseOtp;
+use super::initiate::{Origin, ReverseSession};
+use super::verify::{ReverseStatus, VerifyReverseOtp};
+
+impl ReverseSession {
+    /// Starts a wait until the person has texted or time is up. See [`Wait`] for its settings.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let sandbox = contiguity::sandbox::Sandbox::start()?;
+    /// # let client = sandbox.client();
+    /// use contiguity::InitiateReverseOtp;
+    ///
+    /// let session = InitiateReverseOtp::number("+14155552671").send(&client)?;
+    /// # sandbox.phone("+14155552671").text(&session.to, &session.factor);
+    /// let proof = session.wait(&client).run()?.proof()?;
+    /// assert_eq!(proof.number(), Some(session.number));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wait<'a>(&self, client: &'a Client) -> Wait<'a> {
+        let Origin { otp_id, number, received } = &self.origin;
+        let number = (*otp_id == self.otp_id).then_some(*number);
+        let left = left(self.expires_at, &self.metadata).map(|left| left.saturating_sub(received.elapsed()));
+        Wait { number, left, ..Wait::new(Input::from(&self.otp_id), client) }
+    }
+}
+
+impl VerifyReverseOtp {
+    /// Starts a wait for a session by its stored id.
+    ///
+    /// The proof then contains the id, but not the number.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let sandbox = contiguity::sandbox::Sandbox::start()?;
+    /// # let client = sandbox.client();
+    /// # let session = contiguity::InitiateReverseOtp::number("+14155552671").send(&client)?;
+    /// # sandbox.phone("+14155552671").text(&session.to, &session.factor);
+    /// # let stored_id = session.otp_id.to_string();
+    /// use contiguity::VerifyReverseOtp;
+    ///
+    /// let wait = VerifyReverseOtp::otp_id(stored_id).wait(&client);
+    /// let proof = wait.run()?.proof()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wait(self, client: &Client) -> Wait<'_> {
+        Wait::new(self.otp_id, client)
+    }
+}
+
+/// A wait for the person's text. Nothing happens until [`run`](Self::run) is called.
 ///
-/// The wait asks for the status at once, again after 2 seconds, then ever more rarely up to every 20 seconds: some twenty
-/// times in the default five minutes. It blocks its thread and starts no other.
+/// Polls immediately, again after 2 seconds, then backs off to every 20 seconds: some twenty polls in
+/// the default five minutes. It blocks the calling thread and starts no other.
+///
+/// Created by [`ReverseSession::wait`] and [`VerifyReverseOtp::wait`].
 ///
 /// # Examples
 ///
@@ -26,45 +85,41 @@ use crate::verified::Verified;
 /// # let sandbox = contiguity::sandbox::Sandbox::start()?;
 /// # let client = sandbox.client();
 /// # let clock = sandbox.clock();
-/// use std::ops::ControlFlow;
 /// use std::time::Duration;
 /// use contiguity::InitiateReverseOtp;
 /// use contiguity::reverse::Outcome;
 ///
-/// let session = InitiateReverseOtp::number("+14155552671").factor("MyApp2024").send(&client)?;
+/// let session = InitiateReverseOtp::number("+14155552671").send(&client)?;
 /// let outcome = session
 ///     .wait(&client)
 ///     .timeout(Duration::from_secs(120))
-///     .on_poll(|status| {
-///         println!("{}", status.status);
-///         ControlFlow::Continue(())
-///     })
 /// #   .clock(&clock)
 ///     .run()?;
 /// match outcome {
-///     Outcome::Verified(proof) => println!("signed in by {}", proof.otp_id()),
+///     Outcome::Verified(proof) => println!("signed in with {}", proof.otp_id()),
 ///     Outcome::TimedOut { .. } => println!("too late"),
 ///     other => println!("not signed in: {other:?}"),
 /// }
-/// # Ok::<(), contiguity::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "nothing is waited for until `.run()`"]
+#[must_use = "nothing happens until `.run()` is called"]
 pub struct Wait<'a, F = fn(&ReverseStatus) -> ControlFlow<()>> {
     client: &'a Client,
     otp_id: Input<OtpId>,
-    /// For the proof, where the session is known.
+    /// For the proof, if the session is known.
     number: Option<PhoneNumber>,
-    /// How long the session lives, where that is known.
+    /// How long the session lives, if that is known.
     left: Option<Duration>,
     timeout: Duration,
     interval: (Duration, Duration),
     on_poll: F,
+    stop: Stop,
     cancel_on_timeout: bool,
     clock: &'a dyn Clock,
 }
 
 impl<'a> Wait<'a> {
-    pub(crate) fn new(otp_id: Input<OtpId>, client: &'a Client) -> Self {
+    fn new(otp_id: Input<OtpId>, client: &'a Client) -> Self {
         Self {
             client,
             otp_id,
@@ -73,81 +128,91 @@ impl<'a> Wait<'a> {
             timeout: TIMEOUT,
             interval: INTERVAL,
             on_poll: |_| ControlFlow::Continue(()),
+            stop: Stop::new(),
             cancel_on_timeout: true,
             clock: &SystemClock,
         }
     }
-
-    pub(crate) fn knowing(self, number: Option<PhoneNumber>, left: Option<Duration>) -> Self {
-        Self { number, left, ..self }
-    }
 }
 
 impl<'a, F: FnMut(&ReverseStatus) -> ControlFlow<()>> Wait<'a, F> {
-    /// How long to wait. Defaults to 5 minutes, as in the vendor's guide; never longer than the session lives. A read that has
-    /// begun may take a second more, and the calls that end the wait 10 seconds each ([`run`](Self::run)).
+    /// Sets the maximum duration of the wait. It never exceeds the lifetime of the session.
+    ///
+    /// The wait can run over by 1 second for a poll in progress, plus 10 seconds for each final call
+    /// (see [`run`](Self::run)).
+    ///
+    /// Defaults to 5 minutes, as in the vendor's guide.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// How long to wait between two reads: `first` after the first one, then half as long again each time, up to `most`;
-    /// each a tenth shorter or longer, at random. Defaults to 2 and 20 seconds. Shorter than 100 ms counts as 100 ms, and a
-    /// `most` below `first` as `first`.
-    pub fn interval(self, first: Duration, most: Duration) -> Self {
-        Self { interval: (first, most), ..self }
+    /// Sets the time between two polls.
+    ///
+    /// Starts at `initial`, grows by 50% after each poll up to `max`, with ±10% jitter. The minimum
+    /// is 100 milliseconds. A `max` below `initial` counts as `initial`.
+    ///
+    /// Defaults to 2 and 20 seconds.
+    pub fn interval(self, initial: Duration, max: Duration) -> Self {
+        Self { interval: (initial, max), ..self }
     }
 
-    /// What to do with every status that is read: show progress, or stop the wait with `ControlFlow::Break(())`. A status
-    /// that ends the wait anyway does so whatever this returns. Defaults to nothing.
+    /// Sets a function that is called with every status, to show progress.
+    ///
+    /// `ControlFlow::Break(())` stops the wait, unless the status ends it anyway.
+    ///
+    /// Defaults to a function that does nothing.
     pub fn on_poll<G: FnMut(&ReverseStatus) -> ControlFlow<()>>(self, on_poll: G) -> Wait<'a, G> {
-        let Self { client, otp_id, number, left, timeout, interval, cancel_on_timeout, clock, .. } = self;
-        Wait { client, otp_id, number, left, timeout, interval, on_poll, cancel_on_timeout, clock }
+        let Self { client, otp_id, number, left, timeout, interval, stop, cancel_on_timeout, clock, .. } = self;
+        Wait { client, otp_id, number, left, timeout, interval, on_poll, stop, cancel_on_timeout, clock }
     }
 
-    /// Whether to cancel the session when time is up, so that a late text verifies nobody. Defaults to `true`.
+    /// Sets a handle that stops the wait from a Ctrl-C handler or another thread.
+    ///
+    /// Defaults to none.
+    pub fn stop_on(self, stop: &Stop) -> Self {
+        Self { stop: stop.clone(), ..self }
+    }
+
+    /// Sets whether the session is cancelled when time is up, so that a late text verifies no one.
+    ///
+    /// Defaults to `true`.
     pub fn cancel_on_timeout(self, cancel_on_timeout: bool) -> Self {
         Self { cancel_on_timeout, ..self }
     }
 
-    /// The clock to wait by. Defaults to the system's; tests bring their own, such as the sandbox's, by which five minutes
-    /// take no time.
+    /// Sets the clock to wait by. With a sandbox's clock, a five-minute wait ends at once.
+    ///
+    /// Defaults to the system's clock.
     pub fn clock(self, clock: &'a dyn Clock) -> Self {
         Self { clock, ..self }
     }
 
-    /// Waits.
+    /// Waits until the person has texted, the session has ended, or time is up.
     ///
-    /// Each poll is one request. One that fails for a passing reason does not end the wait, and the next poll comes when it
-    /// is due. When time is up, the status is read a last time, and the
-    /// session is cancelled. A cancellation that fails is no error: the status is read once more instead, since the
-    /// person may have texted in that very moment. Each of these last calls takes 10 seconds at most.
+    /// A poll that fails for a temporary reason does not end the wait. When time is up, the session
+    /// is cancelled. If that fails, the status is read once more, since the person may have texted
+    /// just then.
     ///
     /// # Errors
     ///
-    /// - [`Error::Validation`] if the id is no id.
-    /// - The error of a read that would fail again: a wrong key, an unknown id, an answer that cannot be read, a refused
-    ///   certificate.
-    /// - [`Error::Config`] if the client's time-out is zero.
+    /// - [`Error::Validation`] if the id is not valid.
+    /// - The error of a poll that would fail again: a wrong key, an unknown id, a response that cannot
+    ///   be read, a refused certificate.
     pub fn run(mut self) -> Result<Outcome, Error> {
-        let mut faults = Faults::default();
-        let otp_id = std::mem::replace(&mut self.otp_id, Input::from("")).check();
-        let Some(otp_id) = faults.check("otp_id", otp_id) else {
-            return Err(faults.into_error());
-        };
-        let (first, most) = self.interval;
-        let mut interval = first.clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL);
-        let most = most.clamp(interval, LONGEST_INTERVAL);
-        let began = self.clock.now();
+        let otp_id = validate::only_otp_id(std::mem::replace(&mut self.otp_id, Input::from("")))?;
+        let (initial, max) = self.interval;
+        let mut interval = initial.clamp(MIN_INTERVAL, MAX_INTERVAL);
+        let max = max.clamp(interval, MAX_INTERVAL);
+        let started = self.clock.now();
         let mut time = self.left.map_or(self.timeout, |left| self.timeout.min(left));
         loop {
-            let left = time.saturating_sub(self.elapsed(began));
+            let left = time.saturating_sub(self.elapsed(started));
             let mut pause = jittered(interval);
-            // The next poll is the repeat: one poll is one request.
-            match read(&otp_id, &self.client.hurried(left.max(SHORTEST_READ)).with_retries(0)) {
+            // One poll is one request: the next poll is its retry.
+            match read(&otp_id, &self.client.within(left.max(MIN_READ)).with_retries(0)) {
                 Ok(status) => {
                     if let Some(left) = self::left(status.expires_at, &status.metadata) {
-                        // Seldom does the person's text come in the instant of expiry; the status says what is true then.
-                        time = time.min(self.elapsed(began).saturating_add(left));
+                        time = time.min(self.elapsed(started).saturating_add(left));
                     }
                     let flow = (self.on_poll)(&status);
                     if let Some(outcome) = self.ended(status) {
@@ -160,24 +225,31 @@ impl<'a, F: FnMut(&ReverseStatus) -> ControlFlow<()>> Wait<'a, F> {
                 Err(error) if error.is_retryable() => pause = pause.max(error.retry_after().unwrap_or_default()),
                 Err(error) => return Err(error),
             }
-            let left = time.saturating_sub(self.elapsed(began));
+            let left = time.saturating_sub(self.elapsed(started));
+            if !left.is_zero() {
+                self.clock.sleep(pause.min(left), &self.stop);
+            }
+            if self.stop.is_stopped() {
+                return Ok(Outcome::Stopped);
+            }
             if left.is_zero() {
                 return Ok(self.time_is_up(&otp_id));
             }
-            if self.clock.sleep(pause.min(left)).is_break() {
-                return Ok(Outcome::Stopped);
-            }
-            interval = (interval * 3 / 2).min(most);
+            interval = (interval * 3 / 2).min(max);
         }
     }
 
-    /// The outcome of a status that ends the wait. An unknown one counts as pending.
+    /// Returns the outcome of a status that ends the wait. An unknown status counts as pending.
     fn ended(&self, status: ReverseStatus) -> Option<Outcome> {
         match status.status {
+            // What the service said counts, not what a callback may have written to the status.
+            _ if status.is_verified() => {
+                let otp_id = status.proof().ok()?.otp_id().clone();
+                Some(Outcome::Verified(Verified::new(otp_id, self.number)))
+            }
             Status::Expired => Some(Outcome::Expired),
             Status::Cancelled => Some(Outcome::Cancelled),
-            // What the service said counts, whatever a callback may have been given to write to.
-            _ => status.proof().ok().map(|proof| Outcome::Verified(proof.with_number(self.number))),
+            _ => None,
         }
     }
 
@@ -185,21 +257,21 @@ impl<'a, F: FnMut(&ReverseStatus) -> ControlFlow<()>> Wait<'a, F> {
         if !self.cancel_on_timeout {
             return Outcome::TimedOut { cancelled: false };
         }
-        let client = self.client.hurried(LONGEST_LAST_CALL);
+        let client = self.client.within(MAX_LAST_CALL);
         let cancellation = CancelReverseOtp::otp_id(otp_id).send(&client);
         if cancellation.is_ok_and(|cancellation| cancellation.status == Status::Cancelled) {
             return Outcome::TimedOut { cancelled: true };
         }
         match read(otp_id, &client).ok().and_then(|status| self.ended(status)) {
-            // The answer to the cancellation was lost, or somebody else was faster.
+            // The response to the cancellation was lost, or another program cancelled first.
             Some(Outcome::Cancelled) => Outcome::TimedOut { cancelled: true },
             Some(outcome) => outcome,
             None => Outcome::TimedOut { cancelled: false },
         }
     }
 
-    fn elapsed(&self, began: Instant) -> Duration {
-        self.clock.now().saturating_duration_since(began)
+    fn elapsed(&self, started: Instant) -> Duration {
+        self.clock.now().saturating_duration_since(started)
     }
 }
 
@@ -214,7 +286,7 @@ impl<F> fmt::Debug for Wait<'_, F> {
     }
 }
 
-/// How a wait ended.
+/// How a wait ended. Call [`proof`](Self::proof) before you sign anyone in.
 ///
 /// # Examples
 ///
@@ -225,94 +297,148 @@ impl<F> fmt::Debug for Wait<'_, F> {
 /// use contiguity::reverse::Outcome;
 ///
 /// # sandbox.phone("+14155552671").text(&session.to, &session.factor);
-/// let words = match session.wait(&client).run()? {
-///     Outcome::Verified(proof) => format!("welcome, {:?}", proof.number()),
+/// let page = match session.wait(&client).run()? {
+///     Outcome::Verified(proof) => format!("signed in with {}", proof.otp_id()),
 ///     Outcome::Expired | Outcome::TimedOut { .. } => "too late".to_owned(),
-///     Outcome::Cancelled | Outcome::Stopped => "never mind".to_owned(),
-///     other => format!("{other:?}"),
+///     other => format!("not signed in: {other:?}"),
 /// };
-/// # assert!(words.starts_with("welcome"));
-/// # Ok::<(), contiguity::Error>(())
+/// # assert!(page.starts_with("signed in"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, PartialEq, Eq)]
-#[must_use = "only `Outcome::Verified` lets the person in"]
+#[must_use = "only `Outcome::Verified` signs the person in: call `.proof()`"]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The person texted, and this proves it. It knows the number, if the wait began with the session.
+    /// The person texted. The proof contains the number if [`ReverseSession::wait`] created the wait.
     Verified(Verified),
-    /// The session ended before the person texted.
+    /// The session expired before the person texted.
     Expired,
-    /// Somebody else cancelled the session.
+    /// Another program cancelled the session.
     Cancelled,
-    /// The wait's time was up.
+    /// The wait timed out.
     TimedOut {
         /// Whether the session is cancelled now. If not, a late text may still verify the person.
         cancelled: bool,
     },
-    /// The callback of [`Wait::on_poll`] or the [`Clock`] stopped the wait. The session is still open.
+    /// The callback of [`Wait::on_poll`] or a [`Stop`] ended the wait. The session is still open.
     Stopped,
 }
 
-/// What a [`Wait`] tells the time by, and sleeps by.
+impl Outcome {
+    /// Returns the proof that the person was verified, for the function that signs them in.
+    ///
+    /// # Errors
+    ///
+    /// [`NotVerified`] for every outcome other than [`Verified`](Self::Verified).
+    pub fn proof(self) -> Result<Verified, NotVerified> {
+        match self {
+            Self::Verified(proof) => Ok(proof),
+            Self::Expired => Err(NotVerified::status_is(Status::Expired)),
+            Self::Cancelled => Err(NotVerified::status_is(Status::Cancelled)),
+            Self::TimedOut { .. } => Err(NotVerified::TIMED_OUT),
+            Self::Stopped => Err(NotVerified::STOPPED),
+        }
+    }
+}
+
+/// A handle that stops a [`Wait`] from a Ctrl-C handler or another thread.
 ///
-/// For tests, so that none sleeps for real: `Sandbox::clock` (feature `sandbox`) moves the sandbox's time along.
+/// Clones stop the same waits. Once stopped, a handle also stops later waits.
 ///
 /// # Examples
 ///
 /// ```
-/// use std::ops::ControlFlow;
-/// use std::sync::Mutex;
-/// use std::time::{Duration, Instant};
-/// use contiguity::reverse::Clock;
+/// # let sandbox = contiguity::sandbox::Sandbox::start()?;
+/// # let client = sandbox.client();
+/// use contiguity::InitiateReverseOtp;
+/// use contiguity::reverse::{Outcome, Stop};
 ///
-/// /// A clock that only sleeping moves.
-/// #[derive(Debug)]
-/// struct Still(Mutex<Instant>);
+/// let stop = Stop::new();
+/// let handler = stop.clone();
+/// std::thread::spawn(move || handler.stop()); // for example on Ctrl-C
 ///
-/// impl Clock for Still {
-///     fn now(&self) -> Instant {
-///         *self.0.lock().unwrap()
-///     }
-///
-///     fn sleep(&self, duration: Duration) -> ControlFlow<()> {
-///         *self.0.lock().unwrap() += duration;
-///         ControlFlow::Continue(())
-///     }
-/// }
-///
-/// let clock = Still(Mutex::new(Instant::now()));
-/// let before = clock.now();
-/// assert!(clock.sleep(Duration::from_secs(3600)).is_continue());
-/// assert_eq!(clock.now() - before, Duration::from_secs(3600));
+/// let session = InitiateReverseOtp::number("+14155552671").send(&client)?;
+/// let outcome = session.wait(&client).stop_on(&stop).run()?;
+/// assert_eq!(outcome, Outcome::Stopped);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub trait Clock: fmt::Debug + Send + Sync {
-    /// The time now. It never goes back.
-    fn now(&self) -> Instant;
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    shared: Arc<(Mutex<bool>, Condvar)>,
+}
 
-    /// Returns once this much time has passed by this clock, or sooner: the status is read then and there.
+impl Stop {
+    /// Creates a handle that has not been used yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Stops the waits with this handle, now and in the future.
     ///
-    /// `ControlFlow::Break(())` stops the wait, whether the service answers or not; it ends as [`Outcome::Stopped`].
-    fn sleep(&self, duration: Duration) -> ControlFlow<()>;
+    /// A wait that sleeps ends at once, and one that is polling ends after the response.
+    pub fn stop(&self) {
+        let (stopped, changed) = &*self.shared;
+        *stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        changed.notify_all();
+    }
+
+    /// Reports whether [`stop`](Self::stop) was called.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        *self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sleeps, unless and until it is stopped.
+    fn sleep(&self, duration: Duration) {
+        let (stopped, changed) = &*self.shared;
+        let stopped = stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(changed.wait_timeout_while(stopped, duration, |stopped| !*stopped));
+    }
+}
+
+/// The clock of a [`Wait`]: the system's, or a sandbox's.
+///
+/// This trait is sealed. `Sandbox::clock` (feature `sandbox`) returns a clock that moves the
+/// sandbox's time, so that a five-minute wait ends at once.
+pub trait Clock: sealed::Clock {}
+
+impl<C: sealed::Clock> Clock for C {}
+
+pub(crate) mod sealed {
+    use std::fmt;
+    use std::time::{Duration, Instant};
+
+    use super::Stop;
+
+    pub trait Clock: fmt::Debug + Send + Sync {
+        /// Returns the time now, which never goes back.
+        fn now(&self) -> Instant;
+
+        /// Returns once this much time has passed by this clock, or the wait is stopped.
+        fn sleep(&self, duration: Duration, stop: &Stop);
+    }
 }
 
 #[derive(Debug)]
 struct SystemClock;
 
-impl Clock for SystemClock {
+impl sealed::Clock for SystemClock {
     fn now(&self) -> Instant {
         Instant::now()
     }
 
-    fn sleep(&self, duration: Duration) -> ControlFlow<()> {
-        thread::sleep(duration);
-        ControlFlow::Continue(())
+    fn sleep(&self, duration: Duration, stop: &Stop) {
+        stop.sleep(duration);
     }
 }
 
-/// How long a session lives from its answer on, by the service's clock alone, since ours may be another.
-pub(super) fn left(expires_at: Option<SystemTime>, metadata: &Metadata) -> Option<Duration> {
+/// Returns how long a session lives from its response on, by the service's clock only: ours may
+/// differ.
+fn left(expires_at: Option<SystemTime>, metadata: &Metadata) -> Option<Duration> {
     let left = expires_at?.duration_since(metadata.timestamp?).unwrap_or_default();
-    // Both times are cut to milliseconds: a read in the last of them would come too early to see the end.
+    // Both times are cut to milliseconds: a poll in the last of them would come too early to see the
+    // end.
     Some(left.saturating_add(Duration::from_millis(1)))
 }
 
@@ -320,7 +446,7 @@ fn read(otp_id: &OtpId, client: &Client) -> Result<ReverseStatus, Error> {
     VerifyReverseOtp::otp_id(otp_id).send(client)
 }
 
-/// A tenth more or less, so that many waits that began together do not ask together.
+/// ±10%, so that waits that began together do not poll together.
 fn jittered(interval: Duration) -> Duration {
     interval.mul_f64(0.9 + 0.2 * fastrand::f64())
 }
@@ -328,17 +454,17 @@ fn jittered(interval: Duration) -> Duration {
 /// As in the vendor's guide.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// The guide polls every 2 s; the API's notes ask for 20 s or more in production.
+/// The guide polls every 2 s. The API's notes ask for 20 s or more in production.
 const INTERVAL: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(20));
 
-/// Below this a wait would be a busy loop.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+/// A shorter interval would be a busy loop.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
-/// As good as never, and a time that can still be reckoned with.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(365 * 24 * 3600);
+/// As good as never, and a time that can still be multiplied.
+const MAX_INTERVAL: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// A read that begins just before the end still has time for an answer.
-const SHORTEST_READ: Duration = Duration::from_secs(1);
+/// A poll just before the end still has time for a response.
+const MIN_READ: Duration = Duration::from_secs(1);
 
-/// What may come after the wait's own time, for each of at most two calls.
-const LONGEST_LAST_CALL: Duration = Duration::from_secs(10);
+/// How long each of the two calls after the end may take.
+const MAX_LAST_CALL: Duration = Duration::from_secs(10);

@@ -1,5 +1,5 @@
-//! The control calls under `/sandbox/`: what [`Sandbox`](crate::sandbox::Sandbox)'s methods do, for programs in any
-//! language. They need no key, and no fault hits them.
+//! The control calls under `/sandbox/`, for programs in any language. They need no key, and faults
+//! do not affect them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,63 +9,64 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::PhoneNumber;
-use crate::sandbox::api::{Answer, Call, Refusal, iso_8601};
+use crate::otp_id::OtpId;
+use crate::phone::PhoneNumber;
+use crate::sandbox::api::{ApiRequest, ApiResponse, Rejection, iso_8601};
+use crate::sandbox::backend::Backend;
 use crate::sandbox::fault::{Fault, FaultKind, StatusFault};
-use crate::sandbox::{Shared, Sms, WebhookAttempt};
+use crate::sandbox::message::{Sms, WebhookAttempt};
 
-/// Whether a path is the sandbox's own, and not one of the API.
+/// Returns whether a path is a control call, and not one of the API.
 pub(super) fn is_control(path: &str) -> bool {
     path == "/sandbox" || path.starts_with("/sandbox/")
 }
 
-pub(super) fn answer(call: &Call<'_>, shared: &Arc<Shared>) -> Answer {
-    match act(call, shared) {
-        Ok(body) => Answer::new(StatusCode::OK, &body),
-        Err(refusal) => shared.with(|_, now| refusal.into_answer(now)),
+pub(super) fn respond(request: &ApiRequest<'_>, backend: &Arc<Backend>) -> ApiResponse {
+    match act(request, backend) {
+        Ok(body) => ApiResponse::new(StatusCode::OK, &body),
+        Err(rejection) => backend.with(|_, now| rejection.into_response(now)),
     }
 }
 
-fn act(call: &Call<'_>, shared: &Arc<Shared>) -> Result<Value, Refusal> {
-    match call.path {
+fn act(request: &ApiRequest<'_>, backend: &Arc<Backend>) -> Result<Value, Rejection> {
+    match request.path {
         "/sandbox/messages" => {
-            call.expect(&Method::GET)?;
-            Ok(shared.with(|state, _| state.messages().map(message).collect()))
+            request.require(&Method::GET)?;
+            Ok(backend.with(|state, _| state.messages().map(message).collect()))
         }
         "/sandbox/webhooks" => {
-            call.expect(&Method::GET)?;
-            Ok(shared.with(|state, _| state.attempts().map(attempt).collect()))
+            request.require(&Method::GET)?;
+            Ok(backend.with(|state, _| state.attempts().map(attempt).collect()))
         }
         "/sandbox/text" => {
-            let Text { from, to, body } = posted(call)?;
-            let verified = shared.text(number("from", &from)?, number("to", &to)?.as_str(), &body);
-            Ok(json!({ "verified": verified.iter().map(crate::OtpId::as_str).collect::<Vec<_>>() }))
+            let TextBody { from, to, body } = posted(request, TEXT)?;
+            let verified = backend.text(number("from", &from)?, number("to", &to)?.as_str(), &body);
+            Ok(json!({ "verified": verified.iter().map(OtpId::as_str).collect::<Vec<_>>() }))
         }
         "/sandbox/advance" => {
-            let Advance { seconds } = posted(call)?;
+            let AdvanceBody { seconds } = posted(request, ADVANCE)?;
             let by = duration("seconds", seconds)?;
-            shared.with(|state, _| state.advance(by));
-            Ok(json!({ "now": shared.with(|_, now| iso_8601(now)) }))
+            backend.with(|state, _| state.advance(by));
+            Ok(json!({ "now": backend.with(|_, now| iso_8601(now)) }))
         }
         "/sandbox/fail" => {
-            let fault = posted::<NextFault>(call)?.into_fault()?;
-            shared.with(|state, _| {
-                if state.waiting_faults() >= MOST_FAULTS {
-                    return Err(Refusal::bad_request(format!("{MOST_FAULTS} faults are waiting already")));
+            let fault = posted::<NextFault>(request, FAIL)?.into_fault()?;
+            backend.with(|state, _| {
+                if state.waiting_faults() >= MAX_FAULTS {
+                    return Err(Rejection::bad_request(format!("{MAX_FAULTS} faults are waiting already")));
                 }
                 state.fail_next(fault);
                 Ok(json!({ "waiting": state.waiting_faults() }))
             })
         }
         "/sandbox/reset" => {
-            // With or without the empty object that clients like to send.
-            if !call.posted()?.trim_ascii().is_empty() {
-                posted::<Reset>(call)?;
+            if !request.posted()?.trim_ascii().is_empty() {
+                posted::<ResetBody>(request, RESET)?;
             }
-            shared.with(|state, _| state.reset());
+            backend.with(|state, _| state.reset());
             Ok(json!({}))
         }
-        _ => Err(Refusal::not_found()),
+        _ => Err(Rejection::not_found()),
     }
 }
 
@@ -94,7 +95,7 @@ fn attempt(attempt: &WebhookAttempt) -> Value {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Text {
+struct TextBody {
     from: String,
     to: String,
     body: String,
@@ -102,15 +103,15 @@ struct Text {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Advance {
+struct AdvanceBody {
     seconds: f64,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Reset {}
+struct ResetBody {}
 
-/// Braces on every variant: serde lets unknown fields of a plain one pass.
+/// Each variant has braces, since serde accepts unknown fields for a variant without.
 #[derive(Deserialize)]
 #[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
 enum NextFault {
@@ -130,10 +131,11 @@ enum NextFault {
 }
 
 impl NextFault {
-    fn into_fault(self) -> Result<Fault, Refusal> {
+    fn into_fault(self) -> Result<Fault, Rejection> {
         let kind = match self {
             Self::Status { status, after_acting, retry_after } => {
-                let mut fault = StatusFault::checked(status).ok_or_else(|| Refusal::bad_request(StatusFault::RANGE))?;
+                let mut fault =
+                    StatusFault::checked(status).ok_or_else(|| Rejection::bad_request(StatusFault::RANGE))?;
                 if after_acting {
                     fault = fault.after_acting();
                 }
@@ -152,20 +154,34 @@ impl NextFault {
     }
 }
 
-fn posted<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, Refusal> {
-    serde_json::from_slice(call.posted()?)
-        .map_err(|error| Refusal::bad_request(format!("the body does not fit {}: {error}", call.path)))
+/// Reads the body. `example` is one for the error, since serde's own message may quote the body.
+fn posted<T: DeserializeOwned>(request: &ApiRequest<'_>, example: &str) -> Result<T, Rejection> {
+    serde_json::from_slice(request.posted()?).map_err(|error| {
+        if error.is_data() {
+            Rejection::bad_request(format!("the body must be JSON such as {example}"))
+        } else {
+            Rejection::not_json(&error)
+        }
+    })
 }
 
-fn number(field: &str, text: &str) -> Result<PhoneNumber, Refusal> {
+fn number(field: &str, text: &str) -> Result<PhoneNumber, Rejection> {
     PhoneNumber::parse(text)
-        .map_err(|_| Refusal::bad_request(format!("{field} must be a phone number in E.164, such as +14155552671")))
+        .map_err(|_| Rejection::bad_request(format!("{field} must be a phone number in E.164, such as +14155552671")))
 }
 
-fn duration(field: &str, seconds: f64) -> Result<Duration, Refusal> {
+fn duration(field: &str, seconds: f64) -> Result<Duration, Rejection> {
     Duration::try_from_secs_f64(seconds)
-        .map_err(|_| Refusal::bad_request(format!("{field} must be a number of seconds, 0 or more")))
+        .map_err(|_| Rejection::bad_request(format!("{field} must be a number of seconds, 0 or more")))
 }
 
-/// Faults queued over HTTP, so that a script in a loop does not fill the memory.
-const MOST_FAULTS: usize = 10_000;
+/// Keeps a script in a loop from filling the memory.
+const MAX_FAULTS: usize = 10_000;
+
+const TEXT: &str = r#"{"from":"+14155552671","to":"+16465550123","body":"1234"}"#;
+
+const ADVANCE: &str = r#"{"seconds":960}"#;
+
+const FAIL: &str = r#"{"fault":"status","status":502}, {"fault":"delay","seconds":2} or {"fault":"half"}"#;
+
+const RESET: &str = "{}";

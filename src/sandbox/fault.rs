@@ -1,21 +1,22 @@
-//! Faults: what the sandbox does wrong on purpose, once each.
+//! Injected faults: how a request to the sandbox is made to fail.
 
 use std::time::Duration;
 
-/// Something that goes wrong with one API request, queued with
+/// A failure of one API request, queued with
 /// [`Sandbox::fail_next`](crate::sandbox::Sandbox::fail_next).
 ///
-/// The service either acted on the request or it did not, and the answer does not always tell. That difference is what
-/// makes a client send a second text, so every fault says on which side it is:
+/// The sandbox either acts on the request (it sends the text) or it does not, and the response does
+/// not always show which. A client that then tries again may send a second text. So each fault defines
+/// whether the sandbox acts:
 ///
-/// | fault | the service acts | what the client gets |
+/// | fault | acts | what the client receives |
 /// |---|---|---|
 /// | [`Fault::status`] | no | that status, in the service's error envelope |
 /// | [`Fault::status`] with [`after_acting`](StatusFault::after_acting) | yes | the same |
-/// | [`Fault::delay`] | yes | the true answer, late |
-/// | [`Fault::drop_before`] | no | a closed connection, without a byte of answer |
-/// | [`Fault::drop_after`] | yes | the same |
-/// | [`Fault::half`] | yes | the head and half of the true answer, then a closed connection |
+/// | [`Fault::delay`] | yes | the normal response, late |
+/// | [`Fault::drop_before`] | no | no response: the connection is closed |
+/// | [`Fault::drop_after`] | yes | no response: the connection is closed |
+/// | [`Fault::half`] | yes | the head and half of the body, then the connection is closed |
 /// | [`Fault::garbage`] | yes | 200 with the HTML page of a gateway |
 ///
 /// # Examples
@@ -28,10 +29,11 @@ use std::time::Duration;
 /// let client = sandbox.client();
 ///
 /// sandbox.fail_next(Fault::drop_after());
-/// let lost = NewOtp::to("+14155552671").language("en").name("MyApp").send(&client);
+/// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+/// let result = request.send(&client);
 ///
-/// assert!(lost.is_err());
-/// assert_eq!(sandbox.deliveries("+14155552671"), 1); // the answer was lost, the text was not
+/// assert!(result.unwrap_err().may_have_sent());
+/// assert_eq!(sandbox.deliveries("+14155552671"), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -41,16 +43,15 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Answers with `status` in the service's error envelope, and does not act. The statuses 204, 205 and 304 come
-    /// without a body.
+    /// Responds with `status` in the service's error envelope, without acting.
     ///
-    /// [`after_acting`](StatusFault::after_acting) makes the service act first;
-    /// [`retry_after`](StatusFault::retry_after) adds a `Retry-After`. Only a status has those two, hence the type of
-    /// its own; [`Sandbox::fail_next`](crate::sandbox::Sandbox::fail_next) takes both types.
+    /// Use [`after_acting`](StatusFault::after_acting) to act first, and
+    /// [`retry_after`](StatusFault::retry_after) to add a `Retry-After` header. The statuses 204,
+    /// 205 and 304 have no body.
     ///
     /// # Panics
     ///
-    /// If `status` is not from 200 to 599: no other is a final answer of HTTP (RFC 9110 §15).
+    /// Panics if `status` is not from 200 to 599.
     ///
     /// # Examples
     ///
@@ -59,10 +60,12 @@ impl Fault {
     /// use contiguity::sandbox::{Fault, Sandbox};
     ///
     /// let sandbox = Sandbox::start()?;
+    /// let client = sandbox.client();
     /// sandbox.fail_next(Fault::status(403));
     ///
-    /// let refused = NewOtp::to("+14155552671").language("en").name("MyApp").send(&sandbox.client());
-    /// assert_eq!(refused.unwrap_err().status(), Some(403));
+    /// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+    /// let result = request.send(&client);
+    /// assert_eq!(result.unwrap_err().status(), Some(403));
     /// assert_eq!(sandbox.deliveries("+14155552671"), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -74,34 +77,121 @@ impl Fault {
         }
     }
 
-    /// Acts, then answers late by `delay`, in real time.
+    /// Acts, and delays the response by `delay` in real time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use contiguity::NewOtp;
+    /// use contiguity::sandbox::{Fault, Sandbox};
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// let client = sandbox.client().with_timeout(Duration::from_millis(200));
+    /// sandbox.fail_next(Fault::delay(Duration::from_secs(60)));
+    ///
+    /// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+    /// let result = request.send(&client);
+    /// assert!(result.unwrap_err().is_timeout());
+    /// assert_eq!(sandbox.deliveries("+14155552671"), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn delay(delay: Duration) -> Self {
         FaultKind::Delay(delay).into()
     }
 
-    /// Reads the request, does not act, and closes the connection without a byte of answer.
+    /// Reads the request and closes the connection, without acting or responding.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::NewOtp;
+    /// use contiguity::sandbox::{Fault, Sandbox};
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// let client = sandbox.client();
+    /// sandbox.fail_next(Fault::drop_before());
+    ///
+    /// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+    /// let result = request.send(&client);
+    /// assert!(result.is_err());
+    /// assert_eq!(sandbox.deliveries("+14155552671"), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn drop_before() -> Self {
         FaultKind::DropBefore.into()
     }
 
-    /// Acts, then closes the connection without a byte of answer.
+    /// Acts, and closes the connection without responding.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::NewOtp;
+    /// use contiguity::sandbox::{Fault, Sandbox};
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// let client = sandbox.client();
+    /// sandbox.fail_next(Fault::drop_after());
+    ///
+    /// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+    /// let result = request.send(&client);
+    /// assert!(result.is_err());
+    /// assert_eq!(sandbox.deliveries("+14155552671"), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn drop_after() -> Self {
         FaultKind::DropAfter.into()
     }
 
-    /// Acts, then sends the whole head, with the `Content-Length` of the whole answer, and half of the body, and closes
-    /// the connection.
+    /// Acts, sends the head and half of the body, and closes the connection.
+    ///
+    /// `Content-Length` is that of the whole body.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::NewOtp;
+    /// use contiguity::sandbox::{Fault, Sandbox};
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// let client = sandbox.client();
+    /// sandbox.fail_next(Fault::half());
+    ///
+    /// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+    /// let result = request.send(&client);
+    /// assert!(result.is_err());
+    /// assert_eq!(sandbox.deliveries("+14155552671"), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn half() -> Self {
         FaultKind::Half.into()
     }
 
-    /// Acts, then answers 200 with the HTML page of a gateway.
+    /// Acts, and responds with status 200 and the HTML page of a gateway.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::NewOtp;
+    /// use contiguity::sandbox::{Fault, Sandbox};
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// let client = sandbox.client();
+    /// sandbox.fail_next(Fault::garbage());
+    ///
+    /// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+    /// let result = request.send(&client);
+    /// assert!(result.is_err());
+    /// assert_eq!(sandbox.deliveries("+14155552671"), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn garbage() -> Self {
         FaultKind::Garbage.into()
     }
 }
 
-/// A [`Fault`] that is a status, with what only a status can have. Made by [`Fault::status`].
+/// A [`Fault`] that responds with a status. Created by [`Fault::status`].
 ///
 /// # Examples
 ///
@@ -123,20 +213,59 @@ pub struct StatusFault {
 }
 
 impl StatusFault {
-    /// Makes the service act on the request before it answers with the status, as a gateway does that loses the answer
-    /// of the service behind it. Off by default.
+    /// Acts on the request before responding with the status, as if a gateway lost the service's
+    /// response.
+    ///
+    /// Defaults to not acting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::NewOtp;
+    /// use contiguity::sandbox::{Fault, Sandbox};
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// let client = sandbox.client();
+    /// sandbox.fail_next(Fault::status(502).after_acting());
+    ///
+    /// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+    /// let result = request.send(&client);
+    /// assert!(result.unwrap_err().may_have_sent());
+    /// assert_eq!(sandbox.deliveries("+14155552671"), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn after_acting(mut self) -> Self {
         self.after_acting = true;
         self
     }
 
-    /// Adds the header `Retry-After`, in whole seconds, rounded up. None by default.
+    /// Adds a `Retry-After` header, in whole seconds, rounded up.
+    ///
+    /// Defaults to no such header.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use contiguity::NewOtp;
+    /// use contiguity::sandbox::{Fault, Sandbox};
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// let client = sandbox.client();
+    /// let an_hour = Duration::from_secs(60 * 60);
+    /// sandbox.fail_next(Fault::status(429).retry_after(an_hour));
+    ///
+    /// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+    /// let result = request.send(&client);
+    /// assert_eq!(result.unwrap_err().retry_after(), Some(an_hour));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
     }
 
-    pub(super) const RANGE: &'static str = "the status of a fault is a number from 200 to 599";
+    pub(super) const RANGE: &'static str = "the status of a fault must be from 200 to 599";
 
     pub(super) fn checked(status: u16) -> Option<Self> {
         (200..=599).contains(&status).then_some(Self { status, after_acting: false, retry_after: None })

@@ -1,4 +1,4 @@
-//! The HTTP server: a thread, its listener, and faults as they show on a socket.
+//! The HTTP server: its thread and listener, its limits, and faults as they appear on a socket.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -11,43 +11,43 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use crate::sandbox::Shared;
-use crate::sandbox::api::{self, Answer, Call, MOST_BODY_BYTES, Refusal};
-use crate::sandbox::control;
+use super::{access, control, webhooks};
+use crate::sandbox::api::{self, ApiRequest, ApiResponse, MAX_BODY_BYTES, Rejection};
+use crate::sandbox::backend::Backend;
 use crate::sandbox::fault::FaultKind;
 
-/// A server that runs, until it is dropped.
+/// A running server, until it is dropped.
 pub(super) struct Server {
     pub(super) address: SocketAddr,
-    pub(super) shared: Arc<Shared>,
-    /// The thread stops when this is gone.
+    pub(super) backend: Arc<Backend>,
+    /// The thread stops when this is dropped.
     stop: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Listens on loopback; port 0 is a free one.
-    pub(super) fn start(port: u16) -> io::Result<Self> {
+    /// Listens on loopback, on a free port if `port` is 0. A request must arrive within
+    /// `max_request_time`.
+    pub(super) fn start(port: u16, max_request_time: Duration) -> io::Result<Self> {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
 
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = mpsc::channel();
-        let thread = thread::Builder::new()
-            .name("contiguity-sandbox".to_owned())
-            .spawn(move || run(listener, &ready, stopped))?;
-        let shared = started.recv().map_err(io::Error::other)??;
-        Ok(Self { address, shared, stop: Some(stop), thread: Some(thread) })
+        let run = move || run(listener, max_request_time, &ready, stopped);
+        let thread = thread::Builder::new().name("contiguity-sandbox".to_owned()).spawn(run)?;
+        let backend = started.recv().expect("the thread sends a result before it ends")?;
+        Ok(Self { address, backend, stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -55,168 +55,196 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic in it was reported when it happened; there is nobody to tell here.
+            // A panic of the thread was printed when it happened.
             let _ = thread.join();
         }
     }
 }
 
-fn run(listener: StdListener, ready: &mpsc::Sender<io::Result<Arc<Shared>>>, stopped: oneshot::Receiver<Infallible>) {
+fn run(
+    listener: StdListener,
+    max_request_time: Duration,
+    ready: &mpsc::Sender<io::Result<Arc<Backend>>>,
+    stopped: oneshot::Receiver<Infallible>,
+) {
     let runtime = match Builder::new_current_thread()
         .enable_io()
         .enable_time()
         // Only webhooks use these.
-        .max_blocking_threads(MOST_WEBHOOK_THREADS)
+        .max_blocking_threads(MAX_WEBHOOK_THREADS)
         .thread_name("contiguity-sandbox-webhook")
         .build()
     {
         Ok(runtime) => runtime,
         Err(error) => return drop(ready.send(Err(error))),
     };
-    let shared = Arc::new(Shared::new(runtime.handle().clone()));
+    let backend = Arc::new(Backend::new(runtime.handle().clone(), webhooks::agent()));
     let listening = {
         let _inside = runtime.enter();
         TcpListener::from_std(listener)
     };
     match listening {
-        Ok(listener) => drop(runtime.spawn(accept(listener, Arc::clone(&shared)))),
+        Ok(listener) => drop(runtime.spawn(accept(listener, Arc::clone(&backend), max_request_time))),
         Err(error) => return drop(ready.send(Err(error))),
     }
-    if ready.send(Ok(shared)).is_ok() {
+    if ready.send(Ok(backend)).is_ok() {
         let _ = runtime.block_on(stopped);
     }
-    // Connections close and delayed answers are forgotten; a webhook on its way ends by itself, within its time-out.
+    // This closes the connections and drops delayed responses. An attempt to deliver a webhook ends
+    // within its timeout.
     runtime.shutdown_background();
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, backend: Arc<Backend>, max_request_time: Duration) {
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
+        // More connections wait in the system's queue.
+        let permit = Arc::clone(&permits).acquire_owned().await.expect("the semaphore is never closed");
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(converse(stream, Arc::clone(&shared)))),
-            // Out of file descriptors, most likely: they come back when connections close.
+            Ok((stream, _)) => drop(tokio::spawn(converse(stream, Arc::clone(&backend), max_request_time, permit))),
+            // Most likely out of file descriptors, until connections close.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
-async fn converse(stream: TcpStream, shared: Arc<Shared>) {
-    // Head and body leave in one write; what is left of Nagle's wait would only hit answers cut in half.
+async fn converse(stream: TcpStream, backend: Arc<Backend>, max_request_time: Duration, _permit: OwnedSemaphorePermit) {
+    // Head and body leave in one write. Nagle's algorithm would only delay half responses.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| serve(Arc::clone(&shared), request));
+    let Ok(address) = stream.local_addr() else { return };
+    let service = service_fn(move |request| serve(Arc::clone(&backend), request, address.port(), max_request_time));
     let conversation = http1::Builder::new()
-        // Clients that shut down their side after the request still want the answer.
+        // Some clients shut down their side after the request and still read the response.
         .half_close(true)
-        .max_buf_size(MOST_HEAD_BYTES)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .timer(TokioTimer::new())
+        .header_read_timeout(max_request_time)
         .serve_connection(TokioIo::new(stream), service);
-    // A fault that cuts the connection is an error here, and so is a client that goes away.
+    // A fault that closes the connection is an error here, and so is a client that goes away.
     let _ = conversation.await;
 }
 
-async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<AnswerBody>, Cut> {
+async fn serve(
+    backend: Arc<Backend>,
+    request: Request<Incoming>,
+    port: u16,
+    max_request_time: Duration,
+) -> Result<Response<ResponseBody>, Closed> {
     let (head, body) = request.into_parts();
-    let body = read(body).await?;
-    let call = Call {
+    let reject = |rejection: Rejection| Ok(whole(backend.with(|_, now| rejection.into_response(now))));
+    let Ok(body) = tokio::time::timeout(max_request_time, read(body)).await else {
+        return reject(Rejection::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"));
+    };
+    let body = body?;
+    if let Err(rejection) = access::check(&head, port) {
+        return reject(rejection);
+    }
+    let request = ApiRequest {
         method: &head.method,
         path: head.uri.path(),
         authorization: head.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes),
         body: body.as_deref(),
     };
-    if control::is_control(call.path) {
-        return Ok(whole(control::answer(&call, &shared)));
+    if control::is_control(request.path) {
+        return Ok(whole(control::respond(&request, &backend)));
     }
 
-    // Under one lock: a fault belongs to the request that acts, or does not, by it.
-    let outcome = shared.with(|state, now| {
+    // Under one lock, so that a fault belongs to the request that acts, or does not act, with it.
+    let reaction = backend.with(|state, now| {
         let Some(fault) = state.take_fault() else {
-            return Outcome::Answer(api::answer(&call, state, now));
+            return Reaction::Respond(api::respond(&request, state, now));
         };
         match fault.kind {
-            FaultKind::Delay(delay) => Outcome::Late(delay, api::answer(&call, state, now)),
-            FaultKind::Half => Outcome::Half(api::answer(&call, state, now)),
+            FaultKind::Delay(delay) => Reaction::RespondLate(delay, api::respond(&request, state, now)),
+            FaultKind::Half => Reaction::RespondHalf(api::respond(&request, state, now)),
             FaultKind::Garbage => {
-                api::answer(&call, state, now);
-                Outcome::Garbage
+                api::respond(&request, state, now);
+                Reaction::Garbage
             }
             FaultKind::DropAfter => {
-                api::answer(&call, state, now);
-                Outcome::Cut
+                api::respond(&request, state, now);
+                Reaction::Close
             }
-            FaultKind::DropBefore => Outcome::Cut,
+            FaultKind::DropBefore => Reaction::Close,
             FaultKind::Status { status, after_acting, retry_after } => {
                 if after_acting {
-                    api::answer(&call, state, now);
+                    api::respond(&request, state, now);
                 }
-                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let status = StatusCode::from_u16(status).expect("a fault's status is from 200 to 599");
                 let message = status.canonical_reason().unwrap_or("a fault of the sandbox");
-                let answer = Refusal::new(status, message).into_answer(now);
-                Outcome::Answer(Answer { header: retry_after.map(|wait| (RETRY_AFTER, whole_seconds(wait))), ..answer })
+                let response = Rejection::new(status, message).into_response(now);
+                let header = retry_after.map(|wait| (RETRY_AFTER, whole_seconds(wait)));
+                Reaction::Respond(ApiResponse { header, ..response })
             }
         }
     });
-    match outcome {
-        Outcome::Answer(answer) => Ok(whole(answer)),
-        Outcome::Late(delay, answer) => {
+    match reaction {
+        Reaction::Respond(response) => Ok(whole(response)),
+        Reaction::RespondLate(delay, response) => {
             tokio::time::sleep(delay).await;
-            Ok(whole(answer))
+            Ok(whole(response))
         }
-        Outcome::Half(answer) => Ok(half(answer)),
-        Outcome::Garbage => Ok(garbage()),
-        Outcome::Cut => Err(Cut),
+        Reaction::RespondHalf(response) => Ok(half(response)),
+        Reaction::Garbage => Ok(garbage()),
+        Reaction::Close => Err(Closed),
     }
 }
 
-enum Outcome {
-    Answer(Answer),
-    Late(Duration, Answer),
-    Half(Answer),
+/// What happens to a connection after a request.
+enum Reaction {
+    Respond(ApiResponse),
+    RespondLate(Duration, ApiResponse),
+    RespondHalf(ApiResponse),
     Garbage,
-    Cut,
+    Close,
 }
 
-/// The whole body, None if it is too long, or a cut if the client goes away before it has sent it.
-async fn read(mut body: Incoming) -> Result<Option<Vec<u8>>, Cut> {
+/// Returns the whole body, or `None` if it is too long.
+async fn read(mut body: Incoming) -> Result<Option<Vec<u8>>, Closed> {
     let mut bytes = Vec::new();
     let mut length = 0;
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        let Ok(data) = frame.map_err(|_| Cut)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|_| Closed)?.into_data() else { continue };
         length += data.len();
-        if length > MOST_BODY_BYTES {
+        if length > MAX_BODY_BYTES {
             bytes = Vec::new();
         } else {
             bytes.extend_from_slice(&data);
         }
-        if length > MOST_DRAINED_BYTES {
+        if length > MAX_DRAINED_BYTES {
             break;
         }
     }
-    Ok((length <= MOST_BODY_BYTES).then_some(bytes))
+    Ok((length <= MAX_BODY_BYTES).then_some(bytes))
 }
 
-fn whole(answer: Answer) -> Response<AnswerBody> {
-    let no_body = matches!(answer.status.as_u16(), 204 | 205 | 304);
-    let body = if no_body { Vec::new() } else { answer.body };
-    let mut response = response(answer.status, "application/json", AnswerBody::new(body, 0));
-    response.headers_mut().extend(answer.header);
-    response
+fn whole(response: ApiResponse) -> Response<ResponseBody> {
+    let has_no_body = matches!(response.status.as_u16(), 204 | 205 | 304);
+    let body = if has_no_body { Vec::new() } else { response.body };
+    http_response(response.status, "application/json", response.header, ResponseBody::new(body, 0))
 }
 
-fn half(mut answer: Answer) -> Response<AnswerBody> {
-    let missing = answer.body.len() - answer.body.len() / 2;
-    answer.body.truncate(answer.body.len() / 2);
-    let mut response = response(answer.status, "application/json", AnswerBody::new(answer.body, missing));
-    response.headers_mut().extend(answer.header);
-    response
+fn half(mut response: ApiResponse) -> Response<ResponseBody> {
+    let missing = response.body.len() - response.body.len() / 2;
+    response.body.truncate(response.body.len() / 2);
+    http_response(response.status, "application/json", response.header, ResponseBody::new(response.body, missing))
 }
 
-fn garbage() -> Response<AnswerBody> {
+fn garbage() -> Response<ResponseBody> {
     let page = b"<html>\r\n<head><title>Welcome</title></head>\r\n<body><h1>It works!</h1></body>\r\n</html>\r\n";
-    response(StatusCode::OK, "text/html", AnswerBody::new(page.to_vec(), 0))
+    http_response(StatusCode::OK, "text/html", None, ResponseBody::new(page.to_vec(), 0))
 }
 
-fn response(status: StatusCode, content_type: &'static str, body: AnswerBody) -> Response<AnswerBody> {
+fn http_response(
+    status: StatusCode,
+    content_type: &'static str,
+    header: Option<(HeaderName, HeaderValue)>,
+    body: ResponseBody,
+) -> Response<ResponseBody> {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().extend(header);
     response
 }
 
@@ -224,25 +252,25 @@ fn whole_seconds(wait: Duration) -> HeaderValue {
     HeaderValue::from(wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)))
 }
 
-/// A body that may promise more than it gives.
-struct AnswerBody {
+/// A body that may be shorter than its `Content-Length`.
+struct ResponseBody {
     bytes: Bytes,
-    /// Bytes that `Content-Length` counts and that never come.
+    /// The bytes that `Content-Length` counts and that are never sent.
     missing: usize,
     flushed: bool,
 }
 
-impl AnswerBody {
+impl ResponseBody {
     fn new(bytes: Vec<u8>, missing: usize) -> Self {
         Self { bytes: bytes.into(), missing, flushed: false }
     }
 }
 
-impl Body for AnswerBody {
+impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = Cut;
+    type Error = Closed;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Closed>>> {
         if !self.bytes.is_empty() {
             let bytes = std::mem::take(&mut self.bytes);
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
@@ -251,12 +279,12 @@ impl Body for AnswerBody {
             return Poll::Ready(None);
         }
         if !self.flushed {
-            // hyper sends what it has when the body is not ready, and throws it away when the body fails.
+            // hyper sends what it has when the body is not ready, and drops it when the body fails.
             self.flushed = true;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        Poll::Ready(Some(Err(Cut)))
+        Poll::Ready(Some(Err(Closed)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -268,23 +296,76 @@ impl Body for AnswerBody {
     }
 }
 
-/// The connection is to close here.
+/// The connection is to be closed.
 #[derive(Debug)]
-struct Cut;
+struct Closed;
 
-impl fmt::Display for Cut {
+impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection is cut")
+        f.write_str("the connection is closed")
     }
 }
 
-impl std::error::Error for Cut {}
+impl std::error::Error for Closed {}
 
-/// A request line and headers: any client's are a few hundred bytes, an id in a path at most some thousand.
-const MOST_HEAD_BYTES: usize = 64 << 10;
+/// The heads of real requests have a few hundred bytes, and a few thousand with a long id in the
+/// path.
+const MAX_HEAD_BYTES: usize = 64 << 10;
 
-/// Read of a body that is too long, so that a client that sends first and reads then sees the 413.
-const MOST_DRAINED_BYTES: usize = 1 << 20;
+/// A body that is too long is read up to here, since some clients read the 413 only after they sent
+/// everything.
+const MAX_DRAINED_BYTES: usize = 1 << 20;
 
-/// A receiver that hangs holds one for the time-out of an attempt; the others wait in line.
-const MOST_WEBHOOK_THREADS: usize = 8;
+/// Many systems let a process open 1,024 files, and the clients in the same process need as many.
+/// With the largest heads and bodies, the connections take about 60 MiB.
+const MAX_CONNECTIONS: usize = 256;
+
+/// A receiver that hangs blocks one for the timeout of an attempt. The other webhooks wait.
+const MAX_WEBHOOK_THREADS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    use super::*;
+
+    /// Sends the start of a request, and returns everything that the server sends until it closes
+    /// the connection.
+    #[track_caller]
+    fn response_to(start: &str) -> String {
+        let server = Server::start(0, Duration::from_millis(100)).expect("a server");
+        let mut stream = TcpStream::connect(server.address).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        stream.write_all(start.as_bytes()).expect("a request");
+        let mut response = String::new();
+        stream.read_to_string(&mut response).expect("the server closes the connection");
+        response
+    }
+
+    #[test]
+    fn unfinished_heads_are_dropped() {
+        for start in ["", "G", "GET / HTTP/1.1\r\nHost: localhost\r\n", "GET / HTTP/1.1\r\nHost: localhost\r\n\r"] {
+            assert_eq!(response_to(start), "", "{start:?}");
+        }
+    }
+
+    #[test]
+    fn unfinished_bodies_get_408() {
+        let head = "POST /otp/new HTTP/1.1\r\nHost: localhost\r\n";
+        for start in
+            ["Content-Length: 10\r\n\r\n", "Content-Length: 10\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n"]
+        {
+            let response = response_to(&format!("{head}{start}"));
+            assert!(response.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{response}");
+            assert!(response.contains(r#""error":"the body did not arrive in time""#), "{response}");
+        }
+    }
+
+    #[test]
+    fn idle_connections_are_closed() {
+        let request = "GET /sandbox/messages HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let response = response_to(request);
+        assert!(response.starts_with("HTTP/1.1 200 OK\r\n") && response.ends_with("\r\n\r\n[]"), "{response}");
+    }
+}

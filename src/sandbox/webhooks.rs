@@ -1,69 +1,107 @@
-//! Webhooks: tells `success_url` that a person is verified, and tries again if nobody listens.
+//! Webhooks: posts an event to `success_url`, and retries until the receiver accepts it.
 
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use http::Uri;
 use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+use ureq::config::Config;
+use ureq::unversioned::resolver::{ArrayVec, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
-use crate::sandbox::Shared;
+use crate::otp_id::OtpId;
+use crate::phone::PhoneNumber;
 use crate::sandbox::api::API_VERSION;
-use crate::sandbox::state::Verification;
-use crate::web_url::WebUrl;
+use crate::sandbox::backend::{Backend, MAX_PENDING_WEBHOOKS};
+use crate::sandbox::state::VerifiedSession;
+use crate::web_url::{WebUrl, ipv6_literal};
 
-/// Posts the event until an answer of 2xx takes it, or the attempts are used up.
-pub(super) async fn deliver(shared: Arc<Shared>, verification: Verification) {
-    let Some(url) = &verification.success_url else { return };
-    let body = event(&verification);
+impl Backend {
+    /// Takes a text from a person, and sends the webhooks of the sessions that it verifies.
+    pub(super) fn text(self: &Arc<Self>, from: PhoneNumber, to: &str, body: &str) -> Vec<OtpId> {
+        let verified = self.with(|state, now| state.text(from, to, body, now));
+        let ids = verified.iter().map(|session| session.otp_id.clone()).collect();
+        for session in verified {
+            self.send_webhook(session);
+        }
+        ids
+    }
 
+    fn send_webhook(self: &Arc<Self>, session: VerifiedSession) {
+        let Some(url) = session.success_url.clone() else { return };
+        let not_sent = |why: String| {
+            self.with(|state, now| {
+                if let Some(serial) = state.begin_attempt(&session, &url, 1, now) {
+                    state.end_attempt(serial, Err(format!("not sent: {why}")));
+                }
+            });
+        };
+        if !is_on_loopback(&url) {
+            return not_sent("the sandbox posts to loopback hosts only".to_owned());
+        }
+        let Ok(permit) = Arc::clone(&self.webhook_permits).try_acquire_owned() else {
+            return not_sent(format!("{MAX_PENDING_WEBHOOKS} webhooks are pending; make the receiver respond faster"));
+        };
+        self.runtime.spawn(deliver(Arc::clone(self), session, url, permit));
+    }
+}
+
+/// Posts the event until a 2xx response accepts it, or no attempts are left.
+async fn deliver(backend: Arc<Backend>, session: VerifiedSession, url: Arc<str>, _permit: OwnedSemaphorePermit) {
+    let body: Arc<[u8]> = event(&session).into();
     for (attempt, wait) in (1..).zip(WAITS) {
         tokio::time::sleep(wait).await;
-        let Some(number) = shared.with(|state, now| state.begin_attempt(&verification, url, attempt, now)) else {
+        let Some(serial) = backend.with(|state, now| state.begin_attempt(&session, &url, attempt, now)) else {
             return;
         };
-        let refused = !is_on_loopback(url);
-        let outcome = if refused { Err(NOT_LOOPBACK.to_owned()) } else { post(&shared, url, &body).await };
-        let taken = matches!(outcome, Ok(200..=299));
-        shared.with(|state, _| state.end_attempt(number, outcome));
-        if taken || refused {
+        let result = post(&backend, &url, &body).await;
+        let is_accepted = matches!(result, Ok(200..=299));
+        backend.with(|state, _| state.end_attempt(serial, result));
+        if is_accepted {
             return;
         }
     }
 }
 
-fn event(verification: &Verification) -> Vec<u8> {
+fn event(session: &VerifiedSession) -> Vec<u8> {
     let event = json!({
-        "id": verification.event_id,
+        "id": session.event_id,
         "type": "otp.reverse.verified",
-        "timestamp": unix_seconds(verification.at),
+        "timestamp": unix_seconds(session.at),
         "api_version": API_VERSION,
         "data": {
-            "otp_id": verification.otp_id.as_str(),
-            "number": verification.number.as_str(),
+            "otp_id": session.otp_id.as_str(),
+            "number": session.number.as_str(),
             "status": "verified",
         },
     });
     event.to_string().into_bytes()
 }
 
-/// On a thread of the runtime's blocking pool: ureq blocks, and the server goes on serving, the receiver perhaps.
-async fn post(shared: &Arc<Shared>, url: &str, body: &[u8]) -> Result<u16, String> {
-    // Signed anew each time, and by the real clock: receivers check the age of a signature by theirs.
-    let signature = crate::webhook::sign(&shared.webhook_secret, unix_seconds(SystemTime::now()), body);
-    let request = shared
-        .agent
-        .get_or_init(agent)
-        .post(url)
-        .header("content-type", "application/json")
-        .header("contiguity-signature", signature);
-    let body = body.to_vec();
-    let answer = tokio::task::spawn_blocking(move || request.send(&body[..])).await;
-    match answer {
-        Ok(answer) => answer.map(|answer| answer.status().as_u16()).map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
-    }
+/// Posts on a thread of the runtime's blocking pool, since ureq blocks and the server must go on.
+async fn post(backend: &Arc<Backend>, url: &Arc<str>, body: &Arc<[u8]>) -> Result<u16, String> {
+    let (backend, url, body) = (Arc::clone(backend), Arc::clone(url), Arc::clone(body));
+    let post = move || {
+        // Receivers compare the time of the signature with the real clock.
+        let signature = crate::webhook::sign(&backend.webhook_secret, unix_seconds(SystemTime::now()), &body);
+        let request = backend
+            .agent
+            .post(&*url)
+            .header("content-type", "application/json")
+            .header("contiguity-signature", signature);
+        match request.send(&body[..]) {
+            Ok(response) => Ok(response.status().as_u16()),
+            Err(ureq::Error::Timeout(_)) => Err(format!("no response within {} s", TIMEOUT.as_secs())),
+            Err(error) => Err(error.to_string()),
+        }
+    };
+    tokio::task::spawn_blocking(post).await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
-fn agent() -> ureq::Agent {
+/// Returns the agent that posts webhooks.
+pub(super) fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .proxy(None)
         .user_agent("contiguity-sandbox")
@@ -71,13 +109,35 @@ fn agent() -> ureq::Agent {
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
-        // A receiver in a test comes and goes: no attempt is to die of the connection of the one before.
+        // A receiver in a test may be gone by the next attempt, and its connection with it.
         .max_idle_connections(0)
         .build();
-    config.new_agent()
+    ureq::Agent::with_parts(config, DefaultConnector::default(), LoopbackResolver)
 }
 
-/// A sandbox is no way to send requests to other hosts.
+/// Resolves names to loopback without a look-up. [`is_on_loopback`] has refused all other hosts.
+#[derive(Debug)]
+struct LoopbackResolver;
+
+impl Resolver for LoopbackResolver {
+    fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let host = uri.host().unwrap_or_default();
+        let is_https = uri.scheme_str() == Some("https");
+        let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+        let mut addresses: ResolvedSocketAddrs = ArrayVec::from_fn(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        if let Ok(address) = host.parse::<Ipv4Addr>() {
+            addresses.push((address, port).into());
+        } else if let Some(address) = ipv6_literal(host) {
+            addresses.push((address, port).into());
+        } else {
+            addresses.push((Ipv4Addr::LOCALHOST, port).into());
+            addresses.push((Ipv6Addr::LOCALHOST, port).into());
+        }
+        Ok(addresses)
+    }
+}
+
+/// The sandbox must not be a way to send requests to other hosts.
 fn is_on_loopback(url: &str) -> bool {
     WebUrl::parse(url).is_ok_and(|url| url.is_loopback)
 }
@@ -86,21 +146,19 @@ fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// The wait before each attempt. Services go on for hours; a test does not.
+/// The wait before each attempt. Real services retry for hours, which no test waits for.
 const WAITS: [Duration; 4] =
     [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];
 
-/// For one attempt: a receiver is on the same machine, and is asked to be fast.
+/// The time limit of one attempt. The receiver is on the same machine.
 const TIMEOUT: Duration = Duration::from_secs(3);
-
-const NOT_LOOPBACK: &str = "not sent: the sandbox posts to localhost, 127.0.0.0/8 and [::1] only";
 
 #[cfg(test)]
 mod tests {
     use super::is_on_loopback;
 
     #[test]
-    fn loopback_is_this_machine_alone() {
+    fn only_loopback_hosts_are_posted_to() {
         for url in ["http://localhost/a", "http://LOCALHOST:80", "https://127.9.9.9:8443/", "http://[::1]:9/hook"] {
             assert!(is_on_loopback(url), "{url}");
         }

@@ -1,12 +1,12 @@
-//! Was the body handed over?
+//! Whether the body of a request was handed over.
 
 use std::io::{self, Read};
 
-/// A request's body, which notices whether it was ever asked for.
+/// A request's body that records whether it was ever asked for.
 ///
-/// ureq asks for a body only after it has written the whole head, so a body that was never asked for was never sent, and
-/// its request, whose head promises one, was never acted on. An error alone cannot tell: a reset in the TLS handshake
-/// and one after the answer began are the same value.
+/// ureq asks for a body only after it has written the whole head. So a body that was never asked for was never sent, and
+/// its request, whose head promises one, was never acted on. The error does not tell: a reset in the TLS
+/// handshake and one after the response began are the same value.
 pub(super) struct Probe<'a> {
     body: &'a [u8],
     was_asked: bool,

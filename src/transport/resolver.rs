@@ -1,11 +1,12 @@
-//! Addresses remembered for a while.
+//! A resolver that remembers addresses for a while.
 //!
-//! ureq resolves the host on every request, pooled connection or not, and under a time limit it does so on a new thread
-//! each time. This resolver asks once and remembers: a call on a warm client starts no thread and asks nobody.
+//! ureq looks up the host for every request, even if it reuses a connection, and starts a thread
+//! for that if the call has a timeout. This resolver looks a name up once and remembers the
+//! addresses, so that most calls start no thread and wait for no name server.
 //!
-//! It stands on `ureq::unversioned`, which may change in minor releases of ureq. This file is all that does, and what
-//! it uses is: the `Resolver` trait, `ArrayVec::from_fn` and `push`, `NextTimeout::after`, `DefaultConnector`. If a new ureq does not compile
-//! here, `tests/keeps_up_with_ureq.rs` says so.
+//! This file uses `ureq::unversioned`, which may change in any minor release of ureq: the
+//! `Resolver` trait, `ArrayVec::from_fn` and `push`, and `NextTimeout::after`. If it does,
+//! `tests/keeps_up_with_ureq.rs` does not compile either.
 
 use std::fmt;
 use std::io;
@@ -15,26 +16,21 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use http::Uri;
-use ureq::Agent;
 use ureq::config::Config;
 use ureq::unversioned::resolver::{ArrayVec, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::NextTimeout;
 
 use crate::web_url::{ipv6_literal, is_localhost};
 
-/// Looks names up in the system and remembers the answers; cheap to clone, clones share what they know.
+/// Looks up names as the operating system does, and remembers their addresses. Clones share what
+/// they remember.
 #[derive(Clone, Default)]
 pub(super) struct RememberingResolver {
     shared: Arc<Shared>,
 }
 
 impl RememberingResolver {
-    /// An agent that asks this resolver.
-    pub(super) fn agent(&self, config: Config) -> Agent {
-        Agent::with_parts(config, DefaultConnector::default(), self.clone())
-    }
-
-    /// Forgets every address, since one of them could not be connected to: the host may have moved.
+    /// Forgets all addresses. The host may have moved if a connection failed.
     pub(super) fn forget(&self) {
         for entry in &mut *self.shared.entries() {
             entry.known = None;
@@ -49,8 +45,9 @@ impl RememberingResolver {
         loop {
             let entry = entry(&mut entries, host);
             let is_stale = entry.known.as_ref().is_none_or(|known| !known.is_younger(FRESH, now));
-            // Once a call, since a name that is not found would be asked for until the time is over; unless another call
-            // has made the answer forgotten before this one saw it.
+            // Each call asks once. Otherwise it would ask for a name that does not exist until its
+            // time is over. It asks again if another call made the resolver forget the addresses
+            // before this call saw them.
             let is_forgotten = entry.known.is_none() && entry.failure.is_none();
             if is_stale && (!has_asked || is_forgotten) {
                 has_asked = true;
@@ -66,7 +63,7 @@ impl RememberingResolver {
             if let Some(known) = entry.known.as_ref().filter(|known| known.is_younger(USABLE, now)) {
                 return Ok(with_port(&known.addresses, port));
             }
-            // Every call that waited is told; the next one asks anew.
+            // All calls that waited fail. The next call asks again.
             if let (Some(failure), false) = (&entry.failure, entry.is_being_looked_up) {
                 return Err(io::Error::other(failure.clone()).into());
             }
@@ -74,18 +71,19 @@ impl RememberingResolver {
             if left.is_zero() {
                 return Err(ureq::Error::Timeout(ureq::Timeout::Resolve));
             }
-            let waited = self.shared.answered.wait_timeout(entries, left.min(LONGEST_WAIT));
+            let waited = self.shared.looked_up.wait_timeout(entries, left.min(LONGEST_WAIT));
             entries = waited.unwrap_or_else(PoisonError::into_inner).0;
             now = Instant::now();
         }
     }
 
-    /// One look-up a host at a time. The system's look-up can't be stopped: one that hangs keeps its thread until the
-    /// system gives up, while calls end in time and others join it.
+    /// Starts a lookup. There is only one for a host at a time, since the operating system cannot
+    /// cancel it: one that hangs keeps its thread until the system gives up. Meanwhile, calls that
+    /// wait for it end in time.
     fn look_up_in_background(&self, host: String) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let look_up = move || {
-            // The port plays no part in a look-up.
+            // Any port will do: each call sets its own.
             let found = (host.as_str(), 0).to_socket_addrs();
             let mut entries = shared.entries();
             let entry = entry(&mut entries, &host);
@@ -108,7 +106,7 @@ impl RememberingResolver {
                 Err(error) => entry.failure = Some(NameError(error.to_string())),
             }
             drop(entries);
-            shared.answered.notify_all();
+            shared.looked_up.notify_all();
         };
         thread::Builder::new().name("contiguity-resolver".into()).spawn(look_up).map(drop)
     }
@@ -135,16 +133,16 @@ impl fmt::Debug for RememberingResolver {
     }
 }
 
-/// A name that could not be looked up: nothing was sent.
+/// A name could not be looked up, so nothing was sent.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("cannot look up the host's name: {0}")]
+#[error("{0}")]
 pub(super) struct NameError(String);
 
 #[derive(Default)]
 struct Shared {
-    /// A client knows one host, two with a proxy: a list is enough.
+    /// A list is enough: a client has one host, or two with a proxy.
     entries: Mutex<Vec<Entry>>,
-    answered: Condvar,
+    looked_up: Condvar,
 }
 
 impl Shared {
@@ -193,51 +191,87 @@ fn literal(host: &str) -> Option<IpAddr> {
 
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
-/// As long as this an address is used without asking again: about as long as the records of a service that moves live.
+/// How long an address is used without another lookup: about as long as the DNS records of a
+/// service that moves are valid.
 const FRESH: Duration = Duration::from_secs(30);
 
-/// As long as this an address is still used while it is being asked for again, so that no call waits for a slow name
-/// server.
+/// How long an address is used while another lookup is under way, so that no call waits for a slow
+/// name server.
 const USABLE: Duration = Duration::from_secs(300);
 
-/// More than this ureq has no room for.
+/// The number of addresses that ureq has room for.
 const MAX_ADDRESSES: usize = 16;
 
-/// A bound for one wait on the condition variable, whose clocks dislike centuries.
+/// The longest single wait on the condition variable. Some systems fail if it is centuries.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
     use std::thread;
     use std::time::{Duration, Instant};
 
-    use super::{Known, LOOPBACK, RememberingResolver, entry};
+    use ureq::{Agent, Proxy};
 
-    /// A name that every system knows.
+    use super::{Known, LOOPBACK, RememberingResolver, entry};
+    use crate::transport::connection;
+    use crate::transport::proxy::ProxyError;
+
+    /// A name that every system can look up.
     const HOST: &str = "localhost";
 
     #[test]
-    fn an_answer_that_is_forgotten_before_it_is_seen_is_asked_for_again() {
+    fn an_address_that_is_forgotten_before_it_is_seen_is_looked_up_again() {
         let resolver = RememberingResolver::default();
-        // A look-up that nobody makes is under way, so that the call below waits for it.
+        // As if a lookup were under way, so that the call below waits for it.
         entry(&mut resolver.shared.entries(), HOST).is_being_looked_up = true;
         thread::scope(|scope| {
             let waiting = scope.spawn(|| resolver.addresses(HOST, 443, Duration::from_secs(20)).map(|_| ()));
             thread::sleep(Duration::from_millis(100));
-            // It is answered, and another call forgets the answer, before the waiting one has the lock again.
+            // The lookup ends, and another call forgets the addresses, before the waiting call has
+            // the lock again.
             entry(&mut resolver.shared.entries(), HOST).is_being_looked_up = false;
-            resolver.shared.answered.notify_all();
+            resolver.shared.looked_up.notify_all();
             let found = waiting.join();
             assert!(matches!(found, Ok(Ok(()))), "{found:?}");
         });
     }
 
     #[test]
-    fn a_remembered_address_is_used_without_asking() {
+    fn a_remembered_address_is_used_without_a_lookup() {
         let resolver = RememberingResolver::default();
         entry(&mut resolver.shared.entries(), HOST).known =
             Some(Known { addresses: LOOPBACK.to_vec(), at: Instant::now() });
         let found = resolver.addresses(HOST, 443, Duration::ZERO).map(|found| found.len());
         assert!(matches!(found, Ok(2)), "{found:?}");
+    }
+
+    #[test]
+    fn a_slow_proxy_name_and_a_silent_proxy_share_the_time_for_connecting() {
+        const TIMEOUT: Duration = Duration::from_secs(2);
+
+        let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = silent.local_addr().expect("the bound address").port();
+        let proxy = Proxy::new(&format!("http://proxy.test:{port}")).expect("a proxy");
+        let config = Agent::config_builder().proxy(Some(proxy)).timeout_connect(Some(TIMEOUT)).build();
+        let resolver = RememberingResolver::default();
+        let agent = connection::agent(config, resolver.clone());
+        // The name server takes most of the time.
+        entry(&mut resolver.shared.entries(), "proxy.test").is_being_looked_up = true;
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(TIMEOUT.mul_f32(0.9));
+                let mut entries = resolver.shared.entries();
+                let entry = entry(&mut entries, "proxy.test");
+                entry.known = Some(Known { addresses: LOOPBACK.to_vec(), at: Instant::now() });
+                entry.is_being_looked_up = false;
+                resolver.shared.looked_up.notify_all();
+            });
+            let began = Instant::now();
+            let result = agent.get("https://api.example.test").call();
+            let error = ProxyError::take(result.expect_err("the proxy is silent")).expect("an error of the proxy");
+            assert!(matches!(error.error, ureq::Error::Timeout(ureq::Timeout::Connect)), "{error:?}");
+            assert!(began.elapsed() < TIMEOUT + Duration::from_secs(1), "took {:?}", began.elapsed());
+        });
     }
 }

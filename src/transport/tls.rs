@@ -1,14 +1,17 @@
-//! Which TLS, and whom it trusts.
+//! The TLS library and the certificate authorities it trusts.
+
+use std::io;
 
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
 
 use crate::error::Error;
 
-/// A way to speak https, each with the feature that brings it.
+/// A TLS library for https, and the certificate authorities it trusts.
 ///
-/// Features only add choices: what is in use is `Tls::Rustls` unless [`ClientBuilder::tls`](crate::ClientBuilder::tls)
-/// says otherwise, whichever features are on. In a build without the feature `rustls`, https needs that call.
+/// Each variant requires the feature of its name, and features only add variants. Defaults to
+/// `Tls::Rustls`. Without the feature `rustls`, call [`ClientBuilder::tls`](crate::ClientBuilder::tls)
+/// to use https.
 ///
 /// # Examples
 ///
@@ -21,18 +24,21 @@ use crate::error::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tls {
-    /// rustls with Mozilla's certificate authorities built in. Feature `rustls`, on by default.
+    /// rustls, with Mozilla's certificate authorities built in. Needs the feature `rustls`, which
+    /// is on by default.
     #[cfg(feature = "rustls")]
     Rustls,
-    /// rustls with the certificate authorities of the operating system. Feature `platform-verifier`.
+    /// rustls, with the certificate authorities of the operating system. Needs the feature
+    /// `platform-verifier`.
     #[cfg(feature = "platform-verifier")]
     PlatformVerifier,
-    /// The operating system's own TLS and certificate authorities (OpenSSL on Linux). Feature `native-tls`.
+    /// The operating system's own TLS library and certificate authorities (OpenSSL on Linux). Needs
+    /// the feature `native-tls`.
     #[cfg(feature = "native-tls")]
     NativeTls,
 }
 
-/// Sets the agent up for https. A base URL in plain http needs nothing.
+/// Sets up https. A plain http base URL needs no setup.
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub(super) fn configure(
     config: ConfigBuilder<AgentScope>,
@@ -42,7 +48,7 @@ pub(super) fn configure(
 ) -> Result<ConfigBuilder<AgentScope>, Error> {
     use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
-    // Roots are checked in any case: a mistake in them should not wait for the day of https.
+    // Checked for plain http too, so that a mistake shows before the base URL becomes https.
     let roots = root_certificates.map(parse_roots).transpose()?;
     if !is_https {
         return Ok(config);
@@ -56,8 +62,7 @@ pub(super) fn configure(
         Some(Tls::NativeTls) => (TlsProvider::NativeTls, RootCerts::PlatformVerifier),
         None => {
             return Err(Error::config(
-                "the base URL is https, and this build is without the feature `rustls`: turn it on, or choose another \
-                 with `.tls(Tls::NativeTls)`",
+                "the base URL is https, but the feature `rustls` is off; enable it, or call `.tls(Tls::NativeTls)`",
             ));
         }
     };
@@ -74,7 +79,7 @@ pub(super) fn configure(
 ) -> Result<ConfigBuilder<AgentScope>, Error> {
     if is_https || root_certificates.is_some() {
         return Err(Error::config(
-            "this build has no TLS: turn on the feature `rustls` (or `native-tls`) for an https base URL",
+            "https and `root_certificates` need TLS; enable the feature `rustls` or `native-tls`",
         ));
     }
     Ok(config)
@@ -93,8 +98,7 @@ fn default_tls() -> Option<Tls> {
 fn parse_roots(pem: &[u8]) -> Result<ureq::tls::RootCerts, Error> {
     use ureq::tls::{Certificate, PemItem, parse_pem};
 
-    let bad =
-        || Error::config("`root_certificates` is not PEM; give text that begins with -----BEGIN CERTIFICATE-----");
+    let bad = || Error::config("`root_certificates` is not PEM; use text that begins with -----BEGIN CERTIFICATE-----");
     let mut certificates: Vec<Certificate<'static>> = Vec::new();
     for item in parse_pem(pem) {
         if let PemItem::Certificate(certificate) = item.map_err(|_| bad())? {
@@ -102,4 +106,36 @@ fn parse_roots(pem: &[u8]) -> Result<ureq::tls::RootCerts, Error> {
         }
     }
     if certificates.is_empty() { Err(bad()) } else { Ok(certificates.into()) }
+}
+
+/// Describes an error of rustls in our own words, since its own may quote the certificate.
+#[cfg(feature = "rustls")]
+pub(super) fn describe(error: &io::Error) -> Option<&'static str> {
+    use rustls::CertificateError as C;
+    use rustls::Error as E;
+    let error = error.get_ref().and_then(|inner| inner.downcast_ref::<E>())?;
+    Some(match error {
+        E::InvalidCertificate(C::UnknownIssuer) => {
+            "the certificate's authority is not trusted; set `root_certificates` if your network has its own"
+        }
+        E::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
+            "the certificate is for another host"
+        }
+        E::InvalidCertificate(C::Expired | C::ExpiredContext { .. }) => "the certificate has expired",
+        E::InvalidCertificate(C::NotValidYet | C::NotValidYetContext { .. }) => {
+            "the certificate is not valid yet; check this machine's clock"
+        }
+        E::InvalidCertificate(_) | E::NoCertificatesPresented => "the certificate is not valid",
+        E::InvalidMessage(_) | E::InappropriateMessage { .. } | E::InappropriateHandshakeMessage { .. } => {
+            "this port does not speak TLS"
+        }
+        E::PeerIncompatible(_) => "the server supports no TLS version or cipher of this client",
+        E::AlertReceived(_) => "the server refused the handshake",
+        _ => "the handshake failed",
+    })
+}
+
+#[cfg(not(feature = "rustls"))]
+pub(super) fn describe(_: &io::Error) -> Option<&'static str> {
+    None
 }

@@ -1,10 +1,10 @@
-//! What the tests on raw sockets share: a server that does exactly what it is told, and the six operations as values.
+//! Shared by the tests on raw sockets: a server that a test controls, and the six operations as values.
 //!
-//! A [`Server`] listens on a free port of loopback, plain or with TLS, and hands every connection to the test's own closure,
-//! which reads requests and writes bytes as it likes. It counts what arrived whole. It stops when it is dropped, and its
-//! threads with it.
+//! A [`Server`] listens on a free port of loopback, with or without TLS, and passes every connection to
+//! a closure of the test, which reads requests and writes any bytes. It records the complete requests.
+//! It stops when it is dropped, with all its threads.
 
-#![allow(dead_code, reason = "every test file uses a part of this, and none uses all")]
+#![allow(dead_code, reason = "each test file uses a part of this")]
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -17,17 +17,18 @@ use std::time::{Duration, Instant};
 use contiguity::{
     CancelReverseOtp, Client, ClientBuilder, Error, InitiateReverseOtp, NewOtp, ResendOtp, VerifyOtp, VerifyReverseOtp,
 };
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned};
 use socket2::SockRef;
 
-/// Secrets that every call of these tests carries.
+/// The secrets of every call of these tests.
 pub(crate) const KEY: &str = "contiguity_sk_Zx81secretKEY";
-/// Not the number that the crate's own messages give as an example.
+/// Not the example number of the crate's own messages.
 pub(crate) const NUMBER: &str = "+16505550142";
 pub(crate) const CODE: &str = "804315";
 
-/// One of the service's operations, to be called with the fields that all tests use.
+/// One of the service's operations, with the fields that all tests use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     New,
@@ -42,7 +43,7 @@ impl Operation {
     pub(crate) const ALL: [Self; 6] =
         [Self::New, Self::Verify, Self::Resend, Self::Initiate, Self::Cancel, Self::Status];
 
-    /// Whether doing it twice acts twice.
+    /// Reports whether a second call acts twice.
     pub(crate) fn acts(self) -> bool {
         self != Self::Status
     }
@@ -51,7 +52,7 @@ impl Operation {
         !matches!(self, Self::Cancel | Self::Status)
     }
 
-    /// The `data` of a good answer.
+    /// Returns the `data` of a good response.
     pub(crate) fn data(self) -> &'static str {
         match self {
             Self::New => r#"{"otp_id":"otp_1"}"#,
@@ -63,10 +64,10 @@ impl Operation {
         }
     }
 
-    /// Makes the call. A good answer is shown as `Debug` shows it.
+    /// Makes the call, and returns the `Debug` of a good response.
     pub(crate) fn call(self, client: &Client) -> Result<String, Error> {
-        fn shown<T: std::fmt::Debug>(answer: Result<T, Error>) -> Result<String, Error> {
-            answer.map(|answer| format!("{answer:?}"))
+        fn shown<T: std::fmt::Debug>(response: Result<T, Error>) -> Result<String, Error> {
+            response.map(|response| format!("{response:?}"))
         }
         match self {
             Self::New => shown(NewOtp::to(NUMBER).language("en").name("MyApp").send(client)),
@@ -79,14 +80,14 @@ impl Operation {
     }
 }
 
-/// The documented envelope around `data`, of a good answer.
+/// Returns the documented envelope of a good response around `data`.
 pub(crate) fn envelope(data: &str) -> String {
     format!(
         r#"{{"id":"req_1","timestamp":1785380854155,"api_version":"v2026.7.29","object":"response","data":{data}}}"#
     )
 }
 
-/// A whole answer with a Content-Length. `headers` are lines that end with CRLF each.
+/// Returns a complete response with a Content-Length. Each line of `headers` ends with CRLF.
 pub(crate) fn answer(status: u16, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let mut bytes = head(status, &format!("Content-Length: {}\r\n{headers}", body.len()));
@@ -94,12 +95,12 @@ pub(crate) fn answer(status: u16, headers: &str, body: impl AsRef<[u8]>) -> Vec<
     bytes
 }
 
-/// The head of an answer, with `headers` and nothing else.
+/// Returns the head of a response, with only these headers.
 pub(crate) fn head(status: u16, headers: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status} Told\r\nContent-Type: application/json\r\n{headers}\r\n").into_bytes()
 }
 
-/// `body` in chunks of at most `size` bytes.
+/// Returns `body` in chunks of up to `size` bytes.
 pub(crate) fn chunked(body: &str, size: usize) -> String {
     let mut chunks = String::new();
     for chunk in body.as_bytes().chunks(size) {
@@ -109,7 +110,7 @@ pub(crate) fn chunked(body: &str, size: usize) -> String {
     chunks + "0\r\n\r\n"
 }
 
-/// A server that does what the test says.
+/// A server that a test controls.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     is_tls: bool,
@@ -118,23 +119,24 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A server for http, which hands every connection to `act`, on a thread of its own.
+    /// Starts a server for http, which passes each connection to `act`, on its own thread.
     pub(crate) fn plain(act: impl Fn(&mut Connection) + Send + Sync + 'static) -> Self {
         Self::start(false, Box::new(act))
     }
 
-    /// The same for https, with the certificate that [`Server::client`] trusts. The handshake is made by the first read.
+    /// Does the same for https, with the certificate that [`Server::client`] trusts. The first read makes
+    /// the handshake.
     pub(crate) fn tls(act: impl Fn(&mut Connection) + Send + Sync + 'static) -> Self {
         Self::start(true, Box::new(act))
     }
 
-    /// A server that gives the same answer to every request, and keeps connections open.
+    /// Starts a server that sends the same response to every request and keeps connections open.
     pub(crate) fn answering(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
         Self::plain(move |connection| while connection.request().is_some() && connection.send(&bytes) {})
     }
 
-    /// The one or the other.
+    /// Starts a server for https or http.
     pub(crate) fn speaking(is_tls: bool, act: impl Fn(&mut Connection) + Send + Sync + 'static) -> Self {
         Self::start(is_tls, Box::new(act))
     }
@@ -155,26 +157,39 @@ impl Server {
         format!("{scheme}://127.0.0.1:{}", self.address.port())
     }
 
-    /// The settings of a client for this server.
+    /// Returns the settings of a client for this server.
     pub(crate) fn client(&self) -> ClientBuilder {
         let client = Client::builder(KEY).base_url(self.url());
-        if self.is_tls { client.root_certificates(IDENTITY.pem.as_str()) } else { client }
+        if self.is_tls { client.root_certificates(CERTIFICATE) } else { client }
     }
 
-    /// The requests that arrived whole so far.
+    /// Returns the complete requests so far.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.shared.state().requests.clone()
     }
 
-    /// How many connections were made so far.
+    /// Returns the number of connections so far.
     pub(crate) fn connections(&self) -> usize {
         self.shared.state().connections
     }
 
-    /// Waits until every connection that was made has been dealt with.
+    /// Waits until this many connections are open.
+    #[track_caller]
+    pub(crate) fn wait_for_open(&self, count: usize) {
+        let mut state = self.shared.state();
+        // Long before the server itself gives up on a silent connection.
+        let deadline = Instant::now() + PATIENCE / 4;
+        while state.open != count {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "{} connections are open, not {count}", state.open);
+            state = self.shared.wait(state, left);
+        }
+    }
+
+    /// Waits until the closure has returned for every connection so far.
     #[track_caller]
     pub(crate) fn settle(&self) {
-        // Connections are accepted in their order: when this one was, all before it were.
+        // Connections are accepted in order: once this one is, all earlier ones are.
         let mut state = self.shared.state();
         let mark = TcpStream::connect(self.address).expect("the server listens");
         let mark = mark.local_addr().expect("a connected socket");
@@ -197,7 +212,7 @@ impl Drop for Server {
             let _ = socket.shutdown(Shutdown::Both);
         }
         drop(state);
-        // Wakes the thread that accepts.
+        // Wakes the accepting thread.
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -226,10 +241,10 @@ struct Shared {
 struct State {
     requests: Vec<Request>,
     connections: usize,
-    /// Connections whose closure runs, and their sockets.
+    /// The number of connections whose closure runs, and their sockets.
     open: usize,
     sockets: HashMap<usize, TcpStream>,
-    /// The addresses of connections that only ask how far the server is.
+    /// The addresses of connections that only wait for the server.
     marks: HashSet<SocketAddr>,
     is_stopping: bool,
     panicked: bool,
@@ -240,8 +255,8 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State>, most: Duration) -> MutexGuard<'a, State> {
-        self.changed.wait_timeout(state, most).unwrap_or_else(PoisonError::into_inner).0
+    fn wait<'a>(&self, state: MutexGuard<'a, State>, timeout: Duration) -> MutexGuard<'a, State> {
+        self.changed.wait_timeout(state, timeout).unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
@@ -258,6 +273,7 @@ fn accept(listener: &TcpListener, is_tls: bool, act: &Arc<Act>, shared: &Arc<Sha
         }
         state.connections += 1;
         state.open += 1;
+        shared.changed.notify_all();
         let id = state.connections;
         if let Ok(socket) = socket.try_clone() {
             state.sockets.insert(id, socket);
@@ -272,7 +288,7 @@ fn accept(listener: &TcpListener, is_tls: bool, act: &Arc<Act>, shared: &Arc<Sha
     }
 }
 
-/// Says that a connection is over, even if its closure panicked.
+/// Records the end of a connection, even if its closure panicked.
 struct Done {
     shared: Arc<Shared>,
     id: usize,
@@ -288,7 +304,7 @@ impl Drop for Done {
     }
 }
 
-/// A request that arrived whole.
+/// A complete request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     /// The request line and the headers.
@@ -310,12 +326,12 @@ impl Request {
     }
 }
 
-/// How a connection ends.
+/// The end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// By FIN, as when a process ends in good order.
+    /// FIN, as when a process exits.
     Close,
-    /// By RST, as when a machine in between forgets the connection.
+    /// RST, as when a machine in between drops the connection.
     Reset,
 }
 
@@ -338,16 +354,11 @@ impl Connection {
         let _ = socket.set_write_timeout(Some(PATIENCE));
         let most = usize::MAX;
         let wire = Wire { socket, read: 0, written: 0, most_read: most, most_written: most, record_left: None };
-        let stream = if is_tls {
-            let connection = ServerConnection::new(Arc::clone(&IDENTITY.config)).expect("a good configuration");
-            Stream::Tls(Box::new(StreamOwned::new(connection, wire)))
-        } else {
-            Stream::Plain(wire)
-        };
+        let stream = if is_tls { Stream::Tls(Box::new(tls_over(wire))) } else { Stream::Plain(wire) };
         Self { stream, received: Vec::new(), shared }
     }
 
-    /// The next request, once it is whole. `None` if it will never be.
+    /// Returns the next request once it is complete, or `None` if it is cut.
     pub(crate) fn request(&mut self) -> Option<Request> {
         loop {
             if let Some((request, end)) = Request::parse(&self.received) {
@@ -358,7 +369,7 @@ impl Connection {
             let mut buffer = [0; 4096];
             let count = match &mut self.stream {
                 Stream::Plain(wire) => wire.read(&mut buffer),
-                // What came before an error counts: it may make the request whole.
+                // Bytes before an error may complete the request.
                 Stream::Tls(stream) => stream.read(&mut buffer).or_else(|_| stream.conn.reader().read(&mut buffer)),
             };
             match count {
@@ -368,7 +379,7 @@ impl Connection {
         }
     }
 
-    /// Makes the TLS handshake, and reads no byte of what follows it.
+    /// Makes the TLS handshake, and reads nothing after it.
     pub(crate) fn shake_hands(&mut self) -> bool {
         let Stream::Tls(stream) = &mut self.stream else { return true };
         stream.sock.record_left = Some(0);
@@ -380,7 +391,7 @@ impl Connection {
         result.is_ok()
     }
 
-    /// Sends bytes as they are, and says whether all of them left.
+    /// Sends bytes, and reports whether all were written.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         let bytes = bytes.as_ref();
         match &mut self.stream {
@@ -389,7 +400,37 @@ impl Connection {
         }
     }
 
-    /// Sends what ends a TLS session in good order; nothing on a plain connection.
+    /// The bytes on the wire that carry `parts`, each part in TLS records of its own. On a plain connection, the parts.
+    pub(crate) fn encode(&mut self, parts: &[&[u8]]) -> Vec<u8> {
+        match &mut self.stream {
+            Stream::Plain(_) => parts.concat(),
+            Stream::Tls(stream) => {
+                let mut bytes = Vec::new();
+                // Records wait in the session until they are written, up to a limit.
+                stream.conn.set_buffer_limit(None);
+                for part in parts {
+                    stream.conn.writer().write_all(part).expect("room in the session");
+                }
+                while stream.conn.wants_write() {
+                    stream.conn.write_tls(&mut bytes).expect("a write to memory");
+                }
+                bytes
+            }
+        }
+    }
+
+    /// Sends what [`encode`](Self::encode) returned in a single write, and returns whether all of it was sent.
+    pub(crate) fn send_encoded(&mut self, bytes: &[u8]) -> bool {
+        self.wire_mut().write_all(bytes).is_ok()
+    }
+
+    /// Returns whether the TLS session continues an earlier one. `None` on a plain connection and before the handshake.
+    pub(crate) fn is_resumed(&self) -> Option<bool> {
+        let Stream::Tls(stream) = &self.stream else { return None };
+        stream.conn.handshake_kind().map(|kind| kind == HandshakeKind::Resumed)
+    }
+
+    /// Sends TLS's `close_notify`, and nothing on a plain connection.
     pub(crate) fn say_goodbye(&mut self) -> bool {
         match &mut self.stream {
             Stream::Plain(_) => true,
@@ -400,21 +441,21 @@ impl Connection {
         }
     }
 
-    /// Reads and writes no more than this many bytes on the wire from now on: what is beyond fails.
+    /// Limits the bytes that are read and written on the wire from now on. More is an error.
     pub(crate) fn limit(&mut self, most_read: usize, most_written: usize) {
         let wire = self.wire_mut();
         (wire.most_read, wire.most_written) = (most_read, most_written);
         (wire.read, wire.written) = (0, 0);
     }
 
-    /// Bytes read and written on the wire, from the beginning or the last [`limit`](Self::limit).
+    /// Returns the bytes read and written on the wire since the start or the last [`limit`](Self::limit).
     pub(crate) fn traffic(&mut self) -> (usize, usize) {
         let wire = self.wire_mut();
         (wire.read, wire.written)
     }
 
-    /// Ends the connection now. By [`Ending::Close`], what is unread stays unread and resets nothing: the socket is
-    /// returned, and stays half open as long as it is kept.
+    /// Ends the connection. [`Ending::Close`] returns the socket, since dropping it with unread bytes
+    /// would reset the connection.
     pub(crate) fn end(&mut self, ending: Ending) -> Option<TcpStream> {
         let socket = &self.wire_mut().socket;
         match ending {
@@ -429,7 +470,7 @@ impl Connection {
         }
     }
 
-    /// Waits until the client is gone, and reads nothing that it says.
+    /// Reads and drops everything until the client is gone.
     pub(crate) fn wait_for_the_end(&mut self) {
         let mut buffer = [0; 4096];
         while matches!(self.wire_mut().socket.read(&mut buffer), Ok(1..)) {}
@@ -443,14 +484,14 @@ impl Connection {
     }
 }
 
-/// A socket that counts its bytes, and fails beyond a limit.
+/// A socket that counts its bytes and fails beyond a limit.
 struct Wire {
     socket: TcpStream,
     read: usize,
     written: usize,
     most_read: usize,
     most_written: usize,
-    /// While a TLS record is read by itself: how much of it is left.
+    /// The bytes left of a TLS record that is read separately.
     record_left: Option<usize>,
 }
 
@@ -461,7 +502,7 @@ impl Read for Wire {
             return Err(io::Error::other("cut here"));
         }
         if let Some(left) = &mut self.record_left {
-            // A record has a head of five bytes, of which the last two are its length (RFC 8446 §5.1).
+            // A record begins with five bytes. The last two are its length (RFC 8446 §5.1).
             if *left == 0 {
                 self.socket.read_exact(&mut buffer[..5])?;
                 *left = usize::from(u16::from_be_bytes([buffer[3], buffer[4]]));
@@ -495,29 +536,33 @@ impl Write for Wire {
     }
 }
 
-/// The certificate that every TLS server here has, in PEM: to be trusted by hand.
+/// The certificate of every TLS server here, in PEM.
 pub(crate) fn certificate() -> &'static str {
-    &IDENTITY.pem
+    CERTIFICATE
 }
 
-/// The server's certificate, for `localhost` and 127.0.0.1, made anew in every run.
-struct Identity {
-    config: Arc<ServerConfig>,
-    pem: String,
+/// A TLS session with that certificate on top of any stream, such as another session.
+pub(crate) fn tls_over<T: Read + Write>(stream: T) -> StreamOwned<ServerConnection, T> {
+    let connection = ServerConnection::new(Arc::clone(&TLS_CONFIG)).expect("a good configuration");
+    StreamOwned::new(connection, stream)
 }
 
-static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+/// The server's certificate for `localhost` and 127.0.0.1. It is self-signed and valid until 2126. Its
+/// key beside it protects nothing but these tests.
+const CERTIFICATE: &str = include_str!("localhost.pem");
+const KEY_OF_CERTIFICATE: &str = include_str!("localhost.key.pem");
+
+static TLS_CONFIG: LazyLock<Arc<ServerConfig>> = LazyLock::new(|| {
+    let certificate = CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(KEY_OF_CERTIFICATE.as_bytes()).expect("a key");
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .expect("versions that ring speaks")
+        .expect("versions that ring supports")
         .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
+        .with_single_cert(vec![certificate], key)
         .expect("a key that fits");
-    Identity { config: Arc::new(config), pem: made.cert.pem() }
+    Arc::new(config)
 });
 
-/// Longer than anything here takes on the slowest machine: only a bug waits as long.
+/// Longer than anything here takes on a slow machine. Only a bug takes as long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,93 @@
+//! A call of an operation, down to the transport, and its response on the way back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::envelope::{self, Envelope, Metadata};
+use crate::error::{DecodeError, DecodeInner, Delivery, Error};
+use crate::redact::Redactor;
+use crate::retry::{Effect, Failure};
+
+/// One of the service's operations.
+pub(crate) struct Operation {
+    /// The path below the base URL. `{otp_id}` stands for the id of the call.
+    pub(crate) path: &'static str,
+    pub(crate) effect: Effect,
+}
+
+/// One request of an operation.
+pub(crate) struct Call<'a> {
+    pub(crate) operation: &'static Operation,
+    /// The value of `{otp_id}` in the path.
+    pub(crate) otp_id: Option<&'a str>,
+    /// JSON.
+    pub(crate) body: Option<Vec<u8>>,
+    /// Codes and phone numbers of this request, which are never shown.
+    pub(crate) private: &'a [&'a str],
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(operation: &'static Operation) -> Self {
+        Self { operation, otp_id: None, body: None, private: &[] }
+    }
+
+    pub(crate) fn otp_id(self, otp_id: &'a str) -> Self {
+        Self { otp_id: Some(otp_id), ..self }
+    }
+
+    pub(crate) fn body(self, fields: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(fields).expect("a struct of texts can be written as JSON");
+        Self { body: Some(body), ..self }
+    }
+
+    pub(crate) fn hiding(self, private: &'a [&'a str]) -> Self {
+        Self { private, ..self }
+    }
+}
+
+/// A complete 2xx response.
+pub(crate) struct Response<'a> {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+    /// A `Content-Encoding` that was not asked for.
+    pub(crate) encoding: Option<String>,
+    pub(crate) effect: Effect,
+    pub(crate) redactor: Redactor<'a>,
+}
+
+impl Response<'_> {
+    /// Reads `data` into the result of an operation. The error of `read` is the end of a sentence
+    /// about the response.
+    pub(crate) fn read<'s, D: Deserialize<'s>, T>(
+        &'s self,
+        read: impl FnOnce(D, Metadata) -> Result<T, String>,
+    ) -> Result<T, Error> {
+        let envelope = Envelope::parse(&self.body).map_err(|problem| self.unreadable(&problem, None))?;
+        envelope
+            .data()
+            .and_then(|data| read(data, envelope.metadata(&self.redactor)))
+            .map_err(|problem| self.unreadable(&problem, envelope.request_id(&self.redactor)))
+    }
+
+    /// Returns the error of a response that cannot be read.
+    #[cold]
+    pub(crate) fn unreadable(&self, problem: &str, request_id: Option<String>) -> Error {
+        Error::Decode(DecodeError::new(DecodeInner {
+            delivery: Delivery::new(self.effect, Failure::Unreadable),
+            status: self.status,
+            message: describe(problem, &self.body, self.encoding.as_deref(), &self.redactor),
+            request_id,
+        }))
+    }
+}
+
+/// Adds to the problem of a body what the body is, if it is not JSON.
+pub(crate) fn describe(problem: &str, body: &[u8], encoding: Option<&str>, redactor: &Redactor<'_>) -> String {
+    if let Some(encoding) = encoding {
+        return format!("the body has the unexpected Content-Encoding {:?}", redactor.line(encoding));
+    }
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    // JSON may contain anything in escapes. A page or plain text is shown to recognize its origin.
+    let is_json = envelope::without_mark(body).trim_ascii_start().starts_with(b"{");
+    let excerpt = if is_json { String::new() } else { redactor.excerpt(body) };
+    if excerpt.is_empty() { problem.to_owned() } else { format!("{problem}: {excerpt:?}") }
+}

@@ -1,0 +1,155 @@
+//! What a response may say of a reverse OTP session: its status and its messaging service.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::redact;
+use crate::value::{self, shown_as_text};
+
+/// An enum of texts on the wire, with a catch-all for the texts that this version does not know.
+macro_rules! wire_value {
+    (
+        $(#[$doc:meta])* $type:ident,
+        $(#[$other_doc:meta])* $other:ident,
+        $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+;
+        $(#[$catch_all_doc:meta])* Other
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $type {
+            $($(#[$variant_doc])* $variant,)+
+            $(#[$catch_all_doc])*
+            Other($other),
+        }
+
+        impl $type {
+            /// Returns the text, as the API spells it.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $text,)+
+                    Self::Other(other) => other.as_str(),
+                }
+            }
+        }
+
+        shown_as_text!($type);
+
+        /// Never fails: unknown text is kept.
+        impl From<&str> for $type {
+            fn from(text: &str) -> Self {
+                match text {
+                    $($text => Self::$variant,)+
+                    other => Self::Other($other(other.into())),
+                }
+            }
+        }
+
+        /// Never fails: unknown text is kept.
+        impl From<String> for $type {
+            fn from(text: String) -> Self {
+                Self::from(text.as_str())
+            }
+        }
+
+        /// Never fails: unknown text is kept.
+        impl std::str::FromStr for $type {
+            type Err = std::convert::Infallible;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Ok(Self::from(text))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                value::deserialize(deserializer, |text| Ok::<_, &str>(Self::from(text)))
+            }
+        }
+
+        $(#[$other_doc])*
+        #[derive(Clone, PartialEq, Eq, Hash)]
+        pub struct $other(Box<str>);
+
+        impl $other {
+            /// Returns the text as it was received.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $other {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        /// Runs of digits are masked, since they may be a number or a code.
+        impl fmt::Debug for $other {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                redact::line(&self.0).fmt(f)
+            }
+        }
+    };
+}
+
+wire_value! {
+    /// The status of a reverse OTP session.
+    ///
+    /// Displays and serializes as the API spells it: `pending`, `verified`, `cancelled`, `expired`. Any
+    /// other text is kept in [`Other`](Self::Other) and means that the person is not verified. To
+    /// handle such a status, match on [`as_str`](Self::as_str), since a later version may add a variant
+    /// for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::Status;
+    ///
+    /// assert_eq!(Status::Pending.to_string(), "pending");
+    /// assert_eq!(Status::from("verified"), Status::Verified);
+    /// assert_eq!(Status::from("paused"), "paused");
+    /// ```
+    Status,
+    /// A status that this version does not know. Created by `Status::from`.
+    OtherStatus,
+    /// The person has not texted yet.
+    Pending = "pending",
+    /// The right phone texted the right factor.
+    Verified = "verified",
+    /// The session was cancelled.
+    Cancelled = "cancelled",
+    /// The session expired before the person texted.
+    Expired = "expired";
+    /// A status that this version does not know, as the service sent it.
+    Other
+}
+
+wire_value! {
+    /// The messaging service that delivers a reverse OTP.
+    ///
+    /// Displays and serializes as the API spells it: `sms`, `imessage`. Any other text is kept in
+    /// [`Other`](Self::Other), since a response may name a service that this version does not know.
+    /// A request with such a service is refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::Service;
+    ///
+    /// assert_eq!(Service::IMessage, "imessage");
+    /// assert_eq!(Service::from("sms"), Service::Sms);
+    /// ```
+    Service,
+    /// A messaging service that this version does not know. Created by `Service::from`.
+    OtherService,
+    /// SMS.
+    Sms = "sms",
+    /// iMessage. The account needs an iMessage-capable number; otherwise the service returns 403.
+    IMessage = "imessage";
+    /// A service that this version does not know, as the service sent it.
+    Other
+}
