@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::phone::PhoneNumber;
+use crate::refusal::Refusal;
 use crate::retry::{Effect, Failure};
 
 /// The error type of all calls.
@@ -54,6 +55,9 @@ pub enum Error {
     /// The request has problems, all of which are listed. Nothing was sent.
     #[error(transparent)]
     Validation(ValidationError),
+    /// A limit of your own refused the call. Nothing was sent.
+    #[error(transparent)]
+    Refused(Refusal),
     /// No complete response was received.
     #[error(transparent)]
     Transport(TransportError),
@@ -70,7 +74,7 @@ impl Error {
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match self {
-            Self::Config(_) | Self::Validation(_) => None,
+            Self::Config(_) | Self::Validation(_) | Self::Refused(_) => None,
             Self::Transport(error) => error.inner.status,
             Self::Api(error) => Some(error.inner.status),
             Self::Decode(error) => Some(error.inner.status),
@@ -82,17 +86,20 @@ impl Error {
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         match self {
-            Self::Config(_) | Self::Validation(_) | Self::Transport(_) => None,
+            Self::Config(_) | Self::Validation(_) | Self::Refused(_) | Self::Transport(_) => None,
             Self::Api(error) => error.request_id(),
             Self::Decode(error) => error.inner.request_id.as_deref(),
         }
     }
 
     /// Returns the wait before a retry that the response asked for (`Retry-After`, RFC 9110 §10.2.3).
+    ///
+    /// For [`Refused`](Self::Refused), returns [`Refusal::retry_after`].
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Api(error) => error.retry_after(),
+            Self::Refused(refusal) => refusal.retry_after(),
             _ => None,
         }
     }
@@ -131,7 +138,7 @@ impl Error {
     /// Records that the service may have acted on an earlier try of the same call.
     pub(crate) fn after_an_act(mut self) -> Self {
         match &mut self {
-            Self::Config(_) | Self::Validation(_) => {}
+            Self::Config(_) | Self::Validation(_) | Self::Refused(_) => {}
             Self::Transport(error) => error.inner.delivery.acted_before = true,
             Self::Api(error) => error.inner.delivery.acted_before = true,
             Self::Decode(error) => error.inner.delivery.acted_before = true,
@@ -141,7 +148,7 @@ impl Error {
 
     fn delivery(&self) -> Option<Delivery> {
         match self {
-            Self::Config(_) | Self::Validation(_) => None,
+            Self::Config(_) | Self::Validation(_) | Self::Refused(_) => None,
             Self::Transport(error) => Some(error.inner.delivery),
             Self::Api(error) => Some(error.inner.delivery),
             Self::Decode(error) => Some(error.inner.delivery),
@@ -159,7 +166,7 @@ macro_rules! debug_is_the_message {
         }
     )+};
 }
-debug_is_the_message!(Error, ConfigError, ValidationError, TransportError, ApiError, DecodeError);
+debug_is_the_message!(Error, ConfigError, ValidationError, Refusal, TransportError, ApiError, DecodeError);
 
 /// What is known of a call that failed.
 #[derive(Clone, Copy, Debug)]

@@ -168,6 +168,7 @@ mod phone;
 #[cfg(feature = "qr")]
 pub mod qr;
 mod redact;
+mod refusal;
 mod retry;
 pub mod reverse;
 #[cfg(feature = "sandbox")]
@@ -191,6 +192,7 @@ pub use otp::resend::{ResendOtp, Resent};
 pub use otp::verify::{Verification, VerifyOtp};
 pub use otp_id::{InvalidOtpId, OtpId};
 pub use phone::{InvalidPhoneNumber, PhoneNumber};
+pub use refusal::{Limit, Reason, Refusal};
 pub use reverse::cancel::{CancelReverseOtp, Cancellation};
 pub use reverse::initiate::{InitiateReverseOtp, Instructions, ReverseSession};
 pub use reverse::verify::{ReverseStatus, VerifyReverseOtp};
