@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::envelope::{self, Envelope, Metadata};
 use crate::error::{DecodeError, DecodeInner, Delivery, Error};
+use crate::gate::{Permit, Settled, Subject};
 use crate::redact::Redactor;
 use crate::retry::{Effect, Failure};
 
@@ -23,11 +24,13 @@ pub(crate) struct Call<'a> {
     pub(crate) body: Option<Vec<u8>>,
     /// Codes and phone numbers of this request, which are never shown.
     pub(crate) private: &'a [&'a str],
+    /// What limits count this call as. Without one, the call is free.
+    pub(crate) subject: Option<Subject<'a>>,
 }
 
 impl<'a> Call<'a> {
     pub(crate) fn new(operation: &'static Operation) -> Self {
-        Self { operation, otp_id: None, body: None, private: &[] }
+        Self { operation, otp_id: None, body: None, private: &[], subject: None }
     }
 
     pub(crate) fn otp_id(self, otp_id: &'a str) -> Self {
@@ -42,6 +45,10 @@ impl<'a> Call<'a> {
     pub(crate) fn hiding(self, private: &'a [&'a str]) -> Self {
         Self { private, ..self }
     }
+
+    pub(crate) fn limited(self, subject: Subject<'a>) -> Self {
+        Self { subject: Some(subject), ..self }
+    }
 }
 
 /// A complete 2xx response.
@@ -52,6 +59,7 @@ pub(crate) struct Response<'a> {
     pub(crate) encoding: Option<String>,
     pub(crate) effect: Effect,
     pub(crate) redactor: Redactor<'a>,
+    pub(crate) permit: Option<Box<dyn Permit>>,
 }
 
 impl Response<'_> {
@@ -66,6 +74,13 @@ impl Response<'_> {
             .data()
             .and_then(|data| read(data, envelope.metadata(&self.redactor)))
             .map_err(|problem| self.unreadable(&problem, envelope.request_id(&self.redactor)))
+    }
+
+    /// Reports how the call ended, if that changes what limits have counted.
+    pub(crate) fn settle(self, outcome: Settled<'_>) {
+        if let Some(permit) = self.permit {
+            permit.settle(outcome);
+        }
     }
 
     /// Returns the error of a response that cannot be read.

@@ -3,10 +3,11 @@
 use std::env;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::call::{Call, Response};
 use crate::error::Error;
+use crate::gate::{Gate, Permit, Settled, Subject, WallClock};
 use crate::redact::Redactor;
 use crate::transport::{Limits, Settings, Tls, Transport};
 use crate::web_url::WebUrl;
@@ -62,6 +63,8 @@ use crate::web_url::WebUrl;
 pub struct Client {
     shared: Arc<Shared>,
     limits: Limits,
+    clock: WallClock,
+    gate: Option<Arc<dyn Gate>>,
 }
 
 struct Shared {
@@ -148,6 +151,7 @@ impl Client {
             tls: None,
             root_certificates: None,
             proxy: None,
+            clock: WallClock::default(),
         }
     }
 
@@ -204,10 +208,48 @@ impl Client {
         self.with_timeout(self.limits.timeout.min(max))
     }
 
+    /// Returns the gate that calls must pass.
+    #[cfg(feature = "guard")]
+    pub(crate) fn gate(&self) -> Option<&Arc<dyn Gate>> {
+        self.gate.as_ref()
+    }
+
+    /// Returns the same client with another gate.
+    #[cfg(feature = "guard")]
+    pub(crate) fn with_gate(&self, gate: Arc<dyn Gate>) -> Self {
+        Self { gate: Some(gate), ..self.clone() }
+    }
+
+    /// Returns the time by the client's clock.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
     /// Makes a call. What `call` marks as private appears in no error.
     pub(crate) fn call<'a>(&'a self, call: &Call<'a>) -> Result<Response<'a>, Error> {
         let redactor = Redactor::new(&self.shared.key, call.private);
-        self.shared.transport.call(call, self.limits, redactor)
+        let (permit, limits) = self.admit(call.subject.as_ref())?;
+        match self.shared.transport.call(call, limits, redactor) {
+            Ok(response) => Ok(Response { permit, ..response }),
+            Err(error) => {
+                if let Some(permit) = permit.filter(|_| !error.may_have_sent()) {
+                    permit.settle(Settled::Unsent);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks the gate, if there is one and the call is limited. The decision takes part of the call's
+    /// time.
+    fn admit(&self, subject: Option<&Subject<'_>>) -> Result<(Option<Box<dyn Permit>>, Limits), Error> {
+        let (Some(gate), Some(subject)) = (&self.gate, subject) else {
+            return Ok((None, self.limits));
+        };
+        let began = Instant::now();
+        let permit = gate.admit(subject, &self.clock)?;
+        let timeout = self.limits.timeout.saturating_sub(began.elapsed());
+        Ok((Some(permit), Limits { timeout, ..self.limits }))
     }
 }
 
@@ -249,6 +291,7 @@ pub struct ClientBuilder {
     tls: Option<Tls>,
     root_certificates: Option<Vec<u8>>,
     proxy: Option<String>,
+    clock: WallClock,
 }
 
 impl ClientBuilder {
@@ -364,6 +407,33 @@ impl ClientBuilder {
         Self { allow_insecure_http: true, ..self }
     }
 
+    /// Sets the clock that a [`Challenge`](crate::Challenge) and a guard (feature `guard`) read, for
+    /// tests. Timeouts and waits between retries do not use it.
+    ///
+    /// Defaults to [`SystemTime::now`]. The client of a sandbox has the sandbox's clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use contiguity::Client;
+    ///
+    /// static SECONDS: AtomicU64 = AtomicU64::new(0);
+    ///
+    /// let client = Client::builder("your-api-key")
+    ///     .clock(|| {
+    ///         let seconds = SECONDS.load(Ordering::Relaxed);
+    ///         UNIX_EPOCH + Duration::from_secs(seconds)
+    ///     })
+    ///     .build()?;
+    /// SECONDS.fetch_add(600, Ordering::Relaxed); // ten minutes later
+    /// # Ok::<(), contiguity::Error>(())
+    /// ```
+    pub fn clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        Self { clock: WallClock::new(clock), ..self }
+    }
+
     /// Creates the client. No I/O is done.
     ///
     /// # Errors
@@ -419,7 +489,8 @@ impl ClientBuilder {
             proxy: self.proxy,
             allow_insecure_http: self.allow_insecure_http,
         })?;
-        Ok(Client { shared: Arc::new(Shared { transport, key: key.to_owned() }), limits })
+        let shared = Arc::new(Shared { transport, key: key.to_owned() });
+        Ok(Client { shared, limits, clock: self.clock, gate: None })
     }
 }
 

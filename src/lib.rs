@@ -161,6 +161,7 @@ mod call;
 mod client;
 mod envelope;
 mod error;
+mod gate;
 mod language;
 mod otp;
 mod otp_id;

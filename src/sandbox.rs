@@ -108,8 +108,10 @@ mod webhooks;
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::backend::Backend;
 use self::server::Server;
 use crate::client::Client;
 use crate::phone::PhoneNumber;
@@ -199,7 +201,7 @@ impl Sandbox {
             io::Error::new(error.kind(), format!("the sandbox cannot listen on 127.0.0.1:{port}: {error}{advice}"))
         })?;
         let url = format!("http://{}", server.address);
-        let client = client_of(&url);
+        let client = client_of(&url, Arc::clone(&server.backend));
         Ok(Self { server, url, client })
     }
 
@@ -637,8 +639,10 @@ impl Phone<'_> {
     }
 }
 
-fn client_of(url: &str) -> Client {
-    Client::builder(API_KEY).base_url(url).build().expect("a loopback URL and a visible key are valid settings")
+fn client_of(url: &str, backend: Arc<Backend>) -> Client {
+    let clock = move || backend.with(|_, now| now);
+    let client = Client::builder(API_KEY).base_url(url).clock(clock).build();
+    client.expect("a loopback URL and a visible key are valid settings")
 }
 
 #[track_caller]

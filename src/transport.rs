@@ -291,7 +291,7 @@ impl Transport {
             return Err(api_error(status, &head.headers, &bytes, encoding, effect, redactor));
         }
         let encoding = encoding.map(str::to_owned);
-        let response = Response { status, body: bytes, encoding, effect, redactor };
+        let response = Response { status, body: bytes, encoding, effect, redactor, permit: None };
         if response.body.len() as u64 > max {
             return Err(response.unreadable("the body is longer than 1 MiB", None));
         }

@@ -8,6 +8,7 @@ use crate::call::{Call, Operation};
 use crate::client::Client;
 use crate::envelope::{Field, Metadata};
 use crate::error::Error;
+use crate::gate::{ATTEMPTS, Settled, Subject};
 use crate::language::Language;
 use crate::otp_id::OtpId;
 use crate::phone::PhoneNumber;
@@ -102,6 +103,7 @@ impl<L, N> NewOtp<L, N> {
     ///
     /// - [`Error::Validation`] if the number is not in E.164, the language is not a language code,
     ///   or the name is blank, too long or has control characters. Nothing was sent.
+    /// - [`Error::Refused`] if a guard (feature `guard`) refuses the call. Nothing was sent.
     /// - [`Error::Transport`], [`Error::Api`] or [`Error::Decode`] if the call failed.
     ///   [`may_have_sent`](Error::may_have_sent) reports whether a text may have been sent.
     pub fn send(self, client: &Client) -> Result<SentOtp, Error>
@@ -182,7 +184,7 @@ impl SentOtp {
     /// ```
     pub fn verify(&self, otp: impl Into<String>) -> VerifyOtp {
         let (otp_id, number) = &self.sent;
-        VerifyOtp::of(otp_id.clone(), *number).otp(otp)
+        VerifyOtp::of(otp_id.clone(), *number, ATTEMPTS).otp(otp)
     }
 }
 
@@ -202,11 +204,14 @@ fn send(to: Input<PhoneNumber>, language: Input<Language>, name: String, client:
     };
     let fields = Fields { to: &number, language: language.as_str(), name: &name };
     let private = [number.as_str()];
-    let response = client.call(&Call::new(&OPERATION).body(&fields).hiding(&private))?;
-    response.read(|data: Data<'_>, metadata| {
+    let call = Call::new(&OPERATION).body(&fields).hiding(&private).limited(Subject::Text(number));
+    let response = client.call(&call)?;
+    let sent = response.read(|data: Data<'_>, metadata| {
         let otp_id = data.otp_id.required_otp_id()?;
         Ok(SentOtp { otp_id: otp_id.clone(), number, metadata, sent: (otp_id, number) })
-    })
+    })?;
+    response.settle(Settled::Sent(&sent.otp_id));
+    Ok(sent)
 }
 
 /// A message of ten parts has some 1,500 characters; more is not the name of an app.

@@ -6,7 +6,9 @@ use crate::call::{Call, Operation};
 use crate::client::Client;
 use crate::envelope::{Field, Metadata};
 use crate::error::Error;
+use crate::gate::{Settled, Subject};
 use crate::otp_id::OtpId;
+use crate::phone::PhoneNumber;
 use crate::retry::Effect;
 use crate::validate::{self, Input};
 
@@ -34,12 +36,18 @@ use crate::validate::{self, Input};
 #[must_use = "nothing is sent until `.send(&client)` is called"]
 pub struct ResendOtp {
     otp_id: Input<OtpId>,
+    /// For limits, if it is known.
+    number: Option<PhoneNumber>,
 }
 
 impl ResendOtp {
     /// Starts a request with the id that [`NewOtp`](crate::NewOtp) returned.
     pub fn otp_id(otp_id: impl Into<Input<OtpId>>) -> Self {
-        Self { otp_id: otp_id.into() }
+        Self { otp_id: otp_id.into(), number: None }
+    }
+
+    pub(crate) fn of(otp_id: OtpId, number: PhoneNumber) -> Self {
+        Self { otp_id: otp_id.into(), number: Some(number) }
     }
 
     /// Sends the request. Each call sends at most one text message.
@@ -48,15 +56,19 @@ impl ResendOtp {
     ///
     /// - [`Error::Validation`] if the id is blank, `.` or `..`, too long or has control characters.
     ///   Nothing was sent.
+    /// - [`Error::Refused`] if a guard (feature `guard`) refuses the call. Nothing was sent.
     /// - [`Error::Transport`], [`Error::Api`] or [`Error::Decode`] if the call failed.
     ///   [`may_have_sent`](Error::may_have_sent) reports whether a text may have been sent.
     pub fn send(self, client: &Client) -> Result<Resent, Error> {
         let otp_id = validate::only_otp_id(self.otp_id)?;
-        let response = client.call(&Call::new(&OPERATION).body(&Fields { otp_id: &otp_id }))?;
-        response.read(|data: Data<'_>, metadata| {
+        let subject = Subject::Resend { otp_id: &otp_id, number: self.number };
+        let response = client.call(&Call::new(&OPERATION).body(&Fields { otp_id: &otp_id }).limited(subject))?;
+        let again = response.read(|data: Data<'_>, metadata| {
             let resent = data.resent.required_bool("resent")?;
             Ok(Resent { resent, metadata })
-        })
+        })?;
+        response.settle(if again.resent { Settled::Sent(&otp_id) } else { Settled::Unsent });
+        Ok(again)
     }
 }
 

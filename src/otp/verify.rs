@@ -8,6 +8,7 @@ use crate::call::{Call, Operation};
 use crate::client::Client;
 use crate::envelope::{Field, Metadata};
 use crate::error::{Error, IssueKind};
+use crate::gate::{ATTEMPTS, Settled, Subject};
 use crate::otp_id::OtpId;
 use crate::phone::{self, PhoneNumber};
 use crate::retry::Effect;
@@ -62,19 +63,27 @@ use crate::verified::{NotVerified, Verified};
 #[must_use = "nothing is checked until `.send(&client)` is called"]
 pub struct VerifyOtp<O = String> {
     otp_id: Input<OtpId>,
-    /// For the proof, if it is known.
-    number: Option<PhoneNumber>,
+    known: Known,
     otp: O,
+}
+
+/// What is known of the code, in addition to its id.
+#[derive(Clone, Copy)]
+struct Known {
+    /// For the proof and for limits.
+    number: Option<PhoneNumber>,
+    /// How many codes a guard allows for this id.
+    attempts: u32,
 }
 
 impl VerifyOtp<Missing> {
     /// Starts a check with the id that [`NewOtp`](crate::NewOtp) returned.
     pub fn otp_id(otp_id: impl Into<Input<OtpId>>) -> Self {
-        Self { otp_id: otp_id.into(), number: None, otp: Missing::FIELD }
+        Self { otp_id: otp_id.into(), known: Known { number: None, attempts: ATTEMPTS }, otp: Missing::FIELD }
     }
 
-    pub(super) fn of(otp_id: OtpId, number: PhoneNumber) -> Self {
-        Self { number: Some(number), ..Self::otp_id(otp_id) }
+    pub(crate) fn of(otp_id: OtpId, number: PhoneNumber, attempts: u32) -> Self {
+        Self { known: Known { number: Some(number), attempts }, ..Self::otp_id(otp_id) }
     }
 }
 
@@ -87,7 +96,7 @@ impl<O> VerifyOtp<O> {
     where
         O: Unset,
     {
-        VerifyOtp { otp_id: self.otp_id, number: self.number, otp: otp.into() }
+        VerifyOtp { otp_id: self.otp_id, known: self.known, otp: otp.into() }
     }
 
     /// Sends the check.
@@ -98,6 +107,7 @@ impl<O> VerifyOtp<O> {
     ///
     /// - [`Error::Validation`] if the id is blank, `.` or `..`, too long or has control characters,
     ///   or if the code does not have 4 to 10 digits. Nothing was sent.
+    /// - [`Error::Refused`] if a guard (feature `guard`) refuses the call. Nothing was sent.
     /// - [`Error::Transport`], [`Error::Api`] or [`Error::Decode`] if the call failed. The person is
     ///   not verified. [`may_have_sent`](Error::may_have_sent) reports whether the service may have
     ///   used up the code.
@@ -105,7 +115,7 @@ impl<O> VerifyOtp<O> {
     where
         O: HasOtp,
     {
-        send(self.otp_id, self.number, &self.otp.into(), client)
+        send(self.otp_id, self.known, &self.otp.into(), client)
     }
 }
 
@@ -167,12 +177,7 @@ struct Data<'a> {
     verified: Field<'a>,
 }
 
-fn send(
-    otp_id: Input<OtpId>,
-    number: Option<PhoneNumber>,
-    typed: &str,
-    client: &Client,
-) -> Result<Verification, Error> {
+fn send(otp_id: Input<OtpId>, known: Known, typed: &str, client: &Client) -> Result<Verification, Error> {
     let mut problems = Problems::default();
     let otp_id = problems.check("otp_id", otp_id.check());
     let otp = problems.check("otp", code(typed));
@@ -181,12 +186,27 @@ fn send(
     };
     let fields = Fields { otp_id: &otp_id, otp: &otp };
     let private = [otp.as_str()];
-    let response = client.call(&Call::new(&OPERATION).body(&fields).hiding(&private))?;
-    response.read(|data: Data<'_>, metadata| {
+    let Known { number, attempts } = known;
+    let subject = Subject::Check { otp_id: &otp_id, number, attempts };
+    let response = client.call(&Call::new(&OPERATION).body(&fields).hiding(&private).limited(subject))?;
+    let check = response.read(|data: Data<'_>, metadata| {
         let verified = data.verified.required_bool("verified")?;
         let proof = if verified { Ok(Verified::new(otp_id.clone(), number)) } else { Err(NotVerified::WRONG_CODE) };
         Ok(Verification { verified, metadata, proof })
-    })
+    })?;
+    if check.verified {
+        response.settle(Settled::Right);
+    }
+    Ok(check)
+}
+
+/// Returns the error of typed text that is not a code.
+pub(crate) fn check_code(typed: &str) -> Result<(), Error> {
+    let mut problems = Problems::default();
+    match problems.check("otp", code(typed)) {
+        Some(_) => Ok(()),
+        None => Err(problems.into_error()),
+    }
 }
 
 /// Returns the digits of a code as people type it, in ASCII.

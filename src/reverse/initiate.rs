@@ -9,6 +9,7 @@ use crate::call::{Call, Operation};
 use crate::client::Client;
 use crate::envelope::{Field, Metadata};
 use crate::error::{Error, IssueKind};
+use crate::gate::Subject;
 use crate::language::Language;
 use crate::otp_id::OtpId;
 use crate::phone::PhoneNumber;
@@ -99,6 +100,7 @@ impl InitiateReverseOtp {
     /// # Errors
     ///
     /// - [`Error::Validation`] if a field is invalid. Nothing was sent.
+    /// - [`Error::Refused`] if a guard (feature `guard`) refuses the call. Nothing was sent.
     /// - [`Error::Transport`], [`Error::Api`] or [`Error::Decode`] if the call failed.
     ///   [`may_have_sent`](Error::may_have_sent) reports whether a session may have been opened.
     pub fn send(self, client: &Client) -> Result<ReverseSession, Error> {
@@ -123,7 +125,8 @@ impl InitiateReverseOtp {
             success_url: success_url.as_deref(),
         };
         let private = [number.as_str()];
-        let response = client.call(&Call::new(&OPERATION).body(&fields).hiding(&private))?;
+        let call = Call::new(&OPERATION).body(&fields).hiding(&private).limited(Subject::Session(number));
+        let response = client.call(&call)?;
         response.read(|data, metadata| session(&data, &fields, metadata))
     }
 }
