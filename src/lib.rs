@@ -158,6 +158,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod call;
+mod challenge;
 mod client;
 mod envelope;
 mod error;
@@ -184,6 +185,7 @@ mod web_url;
 #[cfg(feature = "webhook")]
 pub mod webhook;
 
+pub use challenge::{Attempt, Challenge, Policy};
 pub use client::{Client, ClientBuilder};
 pub use envelope::Metadata;
 pub use error::{ApiError, ConfigError, DecodeError, Error, Issue, IssueKind, TransportError, ValidationError};
