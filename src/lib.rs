@@ -163,6 +163,8 @@ mod client;
 mod envelope;
 mod error;
 mod gate;
+#[cfg(feature = "guard")]
+pub mod guard;
 mod language;
 mod otp;
 mod otp_id;
