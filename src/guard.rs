@@ -207,10 +207,14 @@
 //! at debug level. No record contains a number, a caller or a key.
 
 mod caller;
+#[cfg(feature = "redis")]
+mod connection;
 mod destinations;
 mod limits;
 mod memory;
+mod redis;
 mod regions;
+mod script;
 mod store;
 
 use std::fmt;
@@ -230,6 +234,8 @@ pub use self::caller::Caller;
 pub use self::destinations::Destinations;
 pub use self::limits::Limits;
 pub use self::memory::Memory;
+pub use self::redis::Redis;
+pub use self::script::Script;
 pub use self::store::{Claim, Decision, NOTE_LIFETIME, Return, Store, StoreError};
 
 use self::destinations::{Allowed, Counted};

@@ -39,11 +39,17 @@ fn they_do() {
     everything::<(sandbox::Phone<'static>, sandbox::SandboxClock<'static>)>();
     everything::<(webhook::Verifier, webhook::Event, webhook::OtpReverseVerified, webhook::OtherEvent)>();
     everything::<qr::QrCode>();
+    everything::<(Challenge, Policy, Attempt, Refusal, Reason, Limit)>();
+    everything::<(guard::Guard, guard::GuardBuilder, guard::Guarded, guard::Caller, guard::Limits, guard::WhenAway)>();
+    everything::<(guard::Memory, guard::Redis, guard::Script, guard::Decision)>();
+    everything::<(guard::Claim<'static>, guard::Return<'static>)>();
     error::<Error>();
     error::<ConfigError>();
     error::<ValidationError>();
     error::<TransportError>();
     error::<ApiError>();
+    error::<Refusal>();
+    error::<guard::StoreError>();
     error::<DecodeError>();
     error::<NotVerified>();
     error::<InvalidPhoneNumber>();
@@ -140,11 +146,15 @@ fn the_debug_of_an_error_is_its_message() {
     let decode = ResendOtp::otp_id("otp_1").send(&client).unwrap_err();
     sandbox.fail_next(sandbox::Fault::drop_before());
     let transport = ResendOtp::otp_id("otp_1").send(&client).unwrap_err();
-    for error in [&config, &validation, &api, &decode, &transport] {
+    let otp = NewOtp::to("+14155552671").language("en").name("MyApp");
+    let mut challenge = otp.challenge(&client, Policy::DEFAULT).unwrap();
+    let refused = challenge.resend(&client).unwrap_err();
+    for error in [&config, &validation, &refused, &api, &decode, &transport] {
         check(error);
         match error {
             Error::Config(error) => check(error),
             Error::Validation(error) => check(error),
+            Error::Refused(error) => check(error),
             Error::Api(error) => check(error),
             Error::Decode(error) => check(error),
             Error::Transport(error) => check(error),
@@ -156,4 +166,5 @@ fn the_debug_of_an_error_is_its_message() {
     check(&Language::parse("").unwrap_err());
     check(&reverse::Outcome::Stopped.proof().unwrap_err());
     check(&webhook::Verifier::new("").unwrap_err());
+    check(&guard::StoreError::new("no response within 500 ms"));
 }
