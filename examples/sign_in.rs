@@ -11,8 +11,9 @@ use std::error::Error;
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
+use contiguity::guard::{Caller, Guard};
 use contiguity::sandbox::Sandbox;
-use contiguity::{Client, NewOtp, OtpId, PhoneNumber, ResendOtp, Verified};
+use contiguity::{Attempt, Client, Limit, NewOtp, PhoneNumber, Policy, Verified};
 
 /// Numbers without a `+` are read as they are dialed here.
 const REGION: &str = "US";
@@ -41,51 +42,42 @@ fn welcome(proof: &Verified) {
 
 fn sign_in() -> Result<Option<Verified>, Box<dyn Error>> {
     let service = Service::from_env()?;
-    let client = service.client()?;
+    // However this program is used, it sends up to 20 texts an hour.
+    let guard = Guard::total(Limit::per_hour(20)).everywhere().build()?;
+    let client = service.client()?.guarded(guard).by(Caller::nobody());
 
     let number = ask_number()?;
     println!("Sending a code to {number}.");
-    let sent = NewOtp::to(number).language("en").name("MyApp").send(&client)?;
+    let otp = NewOtp::to(number).language("en").name("MyApp");
+    let mut challenge = otp.challenge(&client, Policy::DEFAULT.attempts(3))?;
     service.show_inbox(number);
 
-    let mut attempts = 3;
-    let mut resends = 2;
-    while attempts > 0 {
-        let typed = ask(&format!("Code (attempts left: {attempts}; r resends it): "))?;
+    while challenge.attempts_left() > 0 {
+        let typed = ask(&format!("Code (attempts left: {}; r resends it): ", challenge.attempts_left()))?;
         if typed.eq_ignore_ascii_case("r") {
-            if resends == 0 {
-                println!("The code was sent three times. Please wait for it to arrive.");
-                continue;
+            match challenge.resend(&client) {
+                Ok(()) => {
+                    println!("The code was sent again.");
+                    service.show_inbox(number);
+                }
+                Err(contiguity::Error::Refused(refusal)) => println!("{}", refusal.advice()),
+                Err(error) => return Err(error.into()),
             }
-            resends -= 1;
-            resend(&client, &sent.otp_id)?;
-            service.show_inbox(number);
             continue;
         }
-        match sent.verify(typed).send(&client) {
-            Ok(check) => match check.proof() {
-                Ok(proof) => return Ok(Some(proof)),
-                Err(not_verified) => println!("{not_verified}."),
-            },
+        match challenge.verify(&client, typed) {
+            Ok(Attempt::Verified(proof)) => return Ok(Some(proof)),
+            Ok(Attempt::Wrong { .. }) => println!("This is not the code."),
             // The text is not a code. Nothing was sent, so no attempt is used.
-            Err(contiguity::Error::Validation(error)) => {
-                println!("{error}.");
-                continue;
+            Err(contiguity::Error::Validation(error)) => println!("{error}."),
+            Err(contiguity::Error::Refused(refusal)) => {
+                println!("{}", refusal.advice());
+                break;
             }
             Err(error) => return Err(error.into()),
         }
-        attempts -= 1;
     }
     Ok(None)
-}
-
-fn resend(client: &Client, otp_id: &OtpId) -> Result<(), contiguity::Error> {
-    if ResendOtp::otp_id(otp_id).send(client)?.resent {
-        println!("The code was sent again.");
-    } else {
-        println!("This code was used or has expired, so it was not sent again.");
-    }
-    Ok(())
 }
 
 fn ask_number() -> io::Result<PhoneNumber> {
