@@ -40,6 +40,9 @@
 //!    it. Every error reports whether the service may have acted ([`Error::may_have_sent`]).
 //! 3. **Testable without an account.** The [sandbox] runs in your process or as a separate
 //!    server. It has an inbox to read codes from, a clock to move and faults to inject.
+//! 4. **Abuse is limited by a type, not by advice.** A [guard] limits texts and attempts before any
+//!    I/O, in one process or in many. A [`Challenge`] keeps a sign-in: its attempts, its resends and
+//!    whose phone it is.
 //!
 //! # Tour
 //!
@@ -48,6 +51,8 @@
 //! | text a code to a phone | [`NewOtp::to`] | [`SentOtp`] |
 //! | check the code that the person typed | [`SentOtp::verify`], [`VerifyOtp::otp_id`] | [`Verification`] |
 //! | text the same code again | [`ResendOtp::otp_id`] | [`Resent`] |
+//! | keep a sign-in between requests, with all of the above | [`NewOtp::challenge`] | [`Challenge`] |
+//! | limit texts and attempts | [`Guard::total`] | [`Guarded`] |
 //! | have the person text you | [`InitiateReverseOtp::number`] | [`ReverseSession`] |
 //! | ask whether they have | [`VerifyReverseOtp::otp_id`] | [`ReverseStatus`] |
 //! | wait until they have | [`ReverseSession::wait`] | [`reverse::Outcome`] |
@@ -82,6 +87,7 @@
 //! | what happened | [`Error`] | may have sent | retried by the client |
 //! |---|---|---|---|
 //! | a bad key, URL, proxy or field | `Config`, `Validation` | no | no |
+//! | refused by a challenge or a guard | `Refused` | no | no |
 //! | the host was not found, or connecting was refused, timed out or cut; the proxy returned 502, 503 or 504 | `Transport` | no | yes |
 //! | the certificate or a TLS message was refused; the proxy refused | `Transport` | no | no |
 //! | lost or timed out once the request may have been sent | `Transport` | yes | status reads only |
@@ -142,6 +148,8 @@
 //! | `platform-verifier` | | rustls with the certificate authorities of the operating system |
 //! | `native-tls` | | the TLS library and certificate authorities of the operating system |
 //! | `webhook` | | [`webhook::Verifier`], which verifies the callback to `success_url` |
+//! | `guard` | | [`guard::Guard`], limits on texts and attempts that are decided before anything is sent |
+//! | `redis` | | [`guard::Redis::connect`], connections to the counts that several processes share |
 //! | `qr` | | [`ReverseSession::qr`], the session's link as a QR code for a terminal or a page |
 //! | `sandbox` | | [`sandbox::Sandbox`], a local stand-in for the service, for tests |
 //!
@@ -154,6 +162,11 @@
 //! [`webhook::Verifier`]: https://docs.rs/contiguity/latest/contiguity/webhook/struct.Verifier.html
 //! [`ReverseSession::qr`]: https://docs.rs/contiguity/latest/contiguity/struct.ReverseSession.html#method.qr
 //! [`sandbox::Sandbox`]: https://docs.rs/contiguity/latest/contiguity/sandbox/struct.Sandbox.html
+//! [guard]: https://docs.rs/contiguity/latest/contiguity/guard/index.html
+//! [`Guard::total`]: https://docs.rs/contiguity/latest/contiguity/guard/struct.Guard.html#method.total
+//! [`Guarded`]: https://docs.rs/contiguity/latest/contiguity/guard/struct.Guarded.html
+//! [`guard::Guard`]: https://docs.rs/contiguity/latest/contiguity/guard/struct.Guard.html
+//! [`guard::Redis::connect`]: https://docs.rs/contiguity/latest/contiguity/guard/struct.Redis.html#method.connect
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -210,6 +223,6 @@ pub use validate::Input;
 pub use verified::{NotVerified, Verified};
 
 /// The README's code blocks, run as tests.
-#[cfg(all(doctest, feature = "sandbox", feature = "webhook", feature = "qr"))]
+#[cfg(all(doctest, feature = "sandbox", feature = "webhook", feature = "qr", feature = "guard"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
