@@ -48,7 +48,7 @@ impl<'a> Redactor<'a> {
         digits.extend(text.bytes().filter(u8::is_ascii_digit));
         let contains = |secret: &[u8]| digits.windows(secret.len()).any(|window| window == secret);
         if self.private.iter().any(|secret| contains(digits_to_find(secret).as_bytes())) {
-            return mask_digits(&text, 1).into_owned();
+            return one_line(&mask_digits(&text, 1));
         }
         text.into_owned()
     }

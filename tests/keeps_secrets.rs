@@ -175,6 +175,18 @@ fn a_code_typed_in_another_script() {
     }
 }
 
+/// A mask may be longer than the digits that it replaces.
+#[test]
+fn a_request_id_stays_short_when_it_is_masked() {
+    let spread: String = CODE.chars().map(|digit| format!("{digit}a")).collect();
+    let id = spread + &"0a".repeat(94);
+    assert_eq!(id.len(), 200, "an id of the greatest length that is not cut");
+    let server = Server::answering(answer(400, "", format!(r#"{{"id":"{id}","data":{{"error":"no"}}}}"#)));
+    let client = server.client().build().expect("a client");
+    let error = Operation::Verify.call(&client).expect_err("400");
+    assert_eq!(error.request_id(), Some(format!("{}••…", "•••••a".repeat(33)).as_str()));
+}
+
 /// An unknown status is data, so it is kept. What is meant for logs and messages is masked.
 #[test]
 fn a_status_that_contains_secrets() {
