@@ -1,5 +1,5 @@
-//! Any text as a phone number: what is taken is E.164 and reads back, what is refused is refused by the rule, and what
-//! is suggested instead is the same number.
+//! Reads any text as a phone number. An accepted number is E.164 and parses again, a suggestion is the same number, and
+//! no error repeats a number.
 
 #![no_main]
 
@@ -7,17 +7,17 @@ use contiguity::PhoneNumber;
 use libfuzzer_sys::fuzz_target;
 use phonenumber::metadata::DATABASE;
 
-// Two lines, so that seeds can be written by hand: a region, and what a person typed there.
+// Two lines, so that seeds can be written by hand: a region, and a number as a person types it there.
 fuzz_target!(|input: &[u8]| {
     let text = String::from_utf8_lossy(input);
     let (region, text) = text.split_once('\n').unwrap_or(("US", &text));
 
     match PhoneNumber::parse(text) {
         Ok(number) => {
-            assert!(is_e164(text), "{text:?} was taken");
+            assert!(is_e164(text), "{text:?} was accepted");
             assert_eq!(number.as_str(), text);
             check(&number);
-            // With its calling code it is that number, wherever it is typed.
+            // A number with its calling code is the same in every region.
             let typed = PhoneNumber::from_user_input(text, region);
             assert!(typed.is_err() || typed == Ok(number) || !number.is_valid_in_plan(), "{text:?} is {typed:?}");
         }
@@ -38,7 +38,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// What holds for every number there is.
+/// Checks what holds for every number.
 fn check(number: &PhoneNumber) {
     let text = number.as_str();
     assert!(is_e164(text), "{text:?} is a number");
@@ -51,14 +51,14 @@ fn check(number: &PhoneNumber) {
     assert!(text[1..].starts_with(&code), "{code} of {text:?}");
     let national = &text[1 + code.len()..];
     assert!(national.len() >= 2, "{national:?} of {text:?}");
-    // Masked: the code, and the last four digits if four more stay hidden.
+    // Shown are the calling code, and the last four digits if four more stay hidden.
     let shown = if national.len() >= 8 { &national[national.len() - 4..] } else { "" };
+    assert_eq!(number.masked().to_string(), format!("+{code}•••••{shown}"));
     assert_eq!(format!("{number:?}"), format!("PhoneNumber(+{code}•••••{shown})"));
-    // Whatever the plan says of it, it can be asked.
     let _ = number.is_valid_in_plan();
 }
 
-/// The rule in other words: an assigned calling code of one to three digits, two more at least, 15 in all at most.
+/// The rule in other words: an assigned calling code of 1 to 3 digits, at least two digits more, and at most 15 in all.
 fn is_e164(text: &str) -> bool {
     let Some(digits) = text.strip_prefix('+') else { return false };
     let is_code = |code: &str| !code.starts_with('0') && DATABASE.by_code(&code.parse().unwrap()).is_some();
@@ -67,7 +67,7 @@ fn is_e164(text: &str) -> bool {
         && (1..=3).any(|length| digits.len() >= length + 2 && is_code(&digits[..length]))
 }
 
-/// A refusal is fit for logs: it never repeats a number.
+/// An error is fit for logs: it never repeats a number.
 fn is_silent(error: &contiguity::InvalidPhoneNumber, text: &str) {
     let shown = format!("{error} {error:?}").replace("+14155552671", "");
     let mut runs = text.split(|c: char| !c.is_ascii_digit()).filter(|run| run.len() >= 5);
