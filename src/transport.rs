@@ -153,22 +153,23 @@ impl Transport {
     ) -> Result<Response<'a>, Error> {
         let started = Instant::now();
         let mut tried = started;
+        // The first try has the whole time, which the agent may already be configured for.
+        let mut left = limits.timeout;
         let mut retries = 0;
         let mut acted_before = false;
         loop {
-            // The first try has the whole time, which the agent may already be configured for.
-            let left = if retries == 0 { limits.timeout } else { limits.timeout.saturating_sub(started.elapsed()) };
             let result = self.attempt(call, tried, left, limits, redactor);
             log_attempt(call, retries, tried, &result);
             let error = match result {
                 Ok(response) => return Ok(response),
+                Err(error) if acted_before => error.after_an_act(),
                 Err(error) => error,
             };
             let wait = retry::wait_before(retries, error.retry_after(), fastrand::f64());
             // A wait that does not fit is not begun: the error is worth more now than later.
             let is_in_time = wait < limits.timeout.saturating_sub(started.elapsed());
             if retries == limits.retries || !error.is_retryable() || !is_in_time {
-                return Err(if acted_before { error.after_an_act() } else { error });
+                return Err(error);
             }
             acted_before |= error.may_have_sent();
             debug_assert!(
@@ -178,6 +179,11 @@ impl Transport {
             retries += 1;
             thread::sleep(wait);
             tried = Instant::now();
+            left = limits.timeout.saturating_sub(tried.duration_since(started));
+            if left.is_zero() {
+                // The sleep took longer than asked.
+                return Err(error);
+            }
         }
     }
 

@@ -335,6 +335,25 @@ mod refusals {
         }
     }
 
+    /// A sleep takes a little longer than asked, so a wait that just fits leaves no time for a retry.
+    #[test]
+    fn a_wait_that_takes_all_the_time_ends_with_its_reason() {
+        let waited_and_kept_the_reason = |_| {
+            // A date is the only wait that can be compared with the timeout to the microsecond.
+            let soon = SystemTime::now() + Duration::from_millis(1200);
+            let until = httpdate::parse_http_date(&httpdate::fmt_http_date(soon)).expect("a date");
+            let headers = format!("Retry-After: {}\r\n", httpdate::fmt_http_date(until));
+            let server = Server::answering(answer(429, &headers, ""));
+            let client = server.client().build().expect("a client");
+            let began = Instant::now();
+            let timeout = until.duration_since(SystemTime::now()).expect("the date is ahead") + Duration::from_micros(1);
+            let error = Operation::New.call(&client.with_timeout(timeout)).expect_err("always 429");
+            began.elapsed() >= timeout && error.status() == Some(429)
+        };
+        // A busy machine may leave time for a retry, which then times out.
+        assert!((0..10).any(waited_and_kept_the_reason), "the 429 is lost");
+    }
+
     #[test]
     fn other_refusals() {
         for status in [400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 418, 422, 426, 451, 499] {
