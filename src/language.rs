@@ -307,12 +307,6 @@ impl InvalidLanguage {
     }
 }
 
-impl fmt::Debug for InvalidLanguage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LanguageProblem {
     Blank,

@@ -1,7 +1,6 @@
 //! The id of an OTP.
 
 use std::borrow::Borrow;
-use std::fmt;
 
 use crate::value::text_value;
 
@@ -92,13 +91,6 @@ pub struct InvalidOtpId {
 impl InvalidOtpId {
     pub(crate) fn without_advice(&self) -> String {
         format!("invalid OTP id: {}", self.problem)
-    }
-}
-
-/// Shows the same message as `Display`, because `main` prints errors with `Debug`.
-impl fmt::Debug for InvalidOtpId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

@@ -7,7 +7,7 @@ mod plan;
 use std::fmt;
 use std::str;
 
-use crate::value::text_value;
+use crate::value::{debug_is_display, text_value};
 
 /// A phone number in E.164: `+`, a country calling code and the rest of the number.
 ///
@@ -131,11 +131,7 @@ impl fmt::Display for Masked {
     }
 }
 
-impl fmt::Debug for Masked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_is_display!(Masked);
 
 /// The error of [`PhoneNumber::parse`] and `PhoneNumber::from_user_input`.
 ///
@@ -230,12 +226,6 @@ impl fmt::Display for InvalidPhoneNumber {
             _ => "invalid phone number: ",
         };
         write!(f, "{subject}{}{}", self.problem(), self.advice())
-    }
-}
-
-impl fmt::Debug for InvalidPhoneNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 

@@ -23,6 +23,7 @@ use qrcode::types::QrError;
 use qrcode::{Color, EcLevel};
 
 use crate::reverse::initiate::ReverseSession;
+use crate::value::debug_is_display;
 
 impl ReverseSession {
     /// Creates a QR code of the link in [`ui.qr_code`](crate::Instructions::qr_code).
@@ -242,12 +243,7 @@ impl Error {
     }
 }
 
-/// Shows the message, which is what a `main` that returns the error prints.
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_is_display!(Error);
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum QrProblem {

@@ -48,13 +48,26 @@ macro_rules! shown_as_text {
 }
 pub(crate) use shown_as_text;
 
-/// The ways in and out of a checked text.
+/// `Debug` as `Display`, for errors: a `main` that returns one prints it by `Debug`.
+macro_rules! debug_is_display {
+    ($($type:ident),+) => {$(
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        }
+    )+};
+}
+pub(crate) use debug_is_display;
+
+/// The ways in and out of a checked text, and `Debug` of its error.
 ///
 /// The type has `parse(&str) -> Result<Self, $error>` and `as_str(&self) -> &str`. The error has
 /// `without_advice(&self)`, the message for a reader of data, who cannot act on advice for callers.
 macro_rules! text_value {
     ($type:ident, $error:ident) => {
         crate::value::shown_as_text!($type);
+        crate::value::debug_is_display!($error);
 
         impl std::str::FromStr for $type {
             type Err = $error;

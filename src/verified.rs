@@ -6,6 +6,7 @@ use crate::otp_id::OtpId;
 use crate::phone::PhoneNumber;
 use crate::redact;
 use crate::status::Status;
+use crate::value::debug_is_display;
 
 /// The proof that a person was verified.
 ///
@@ -130,12 +131,7 @@ impl NotVerified {
     }
 }
 
-/// Shows the same message as `Display`, because `main` prints errors with `Debug`.
-impl fmt::Debug for NotVerified {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_is_display!(NotVerified);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Reason {

@@ -77,6 +77,7 @@ use crate::envelope::Field;
 use crate::otp_id::OtpId;
 use crate::phone::PhoneNumber;
 use crate::redact;
+use crate::value::debug_is_display;
 use crate::verified::Verified;
 
 /// Verifies that a webhook was sent by Contiguity.
@@ -545,12 +546,7 @@ impl From<WebhookProblem> for Error {
     }
 }
 
-/// Shows the message, which is what a `main` that returns the error prints.
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_is_display!(Error, InvalidSecret);
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum WebhookProblem {
@@ -614,13 +610,6 @@ enum BodyProblem {
 #[error("invalid webhook secret: {problem}")]
 pub struct InvalidSecret {
     problem: SecretProblem,
-}
-
-/// Shows the message, which is what a `main` that returns the error prints.
-impl fmt::Debug for InvalidSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
