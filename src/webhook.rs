@@ -496,8 +496,9 @@ impl fmt::Debug for OtherEvent {
 /// }
 /// ```
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{problem}")]
+#[error(transparent)]
 pub struct Error {
+    #[from]
     problem: WebhookProblem,
 }
 
@@ -540,12 +541,6 @@ impl Error {
     }
 }
 
-impl From<WebhookProblem> for Error {
-    fn from(problem: WebhookProblem) -> Self {
-        Self { problem }
-    }
-}
-
 debug_is_display!(Error, InvalidSecret);
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -577,21 +572,7 @@ enum WebhookProblem {
     )]
     Future { ahead: Duration, tolerance: Duration },
     #[error("the webhook's signature is valid, but its body {0}")]
-    BadBody(BodyProblem),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-enum BodyProblem {
-    #[error("is not UTF-8")]
-    NotUtf8,
-    #[error("is not a JSON object")]
-    NotAnObject,
-    #[error("is not valid JSON (line {line}, column {column})")]
-    NotJson { line: usize, column: usize },
-    #[error("contains a field twice (line {line}, column {column})")]
-    DuplicateField { line: usize, column: usize },
-    #[error("has no valid `{0}`")]
-    MissingField(&'static str),
+    BadBody(String),
 }
 
 /// A text that is not a valid signing secret. Returned by [`Verifier::new`].
@@ -609,31 +590,21 @@ enum BodyProblem {
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid webhook secret: {problem}")]
 pub struct InvalidSecret {
-    problem: SecretProblem,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum SecretProblem {
-    #[error("blank (no visible ASCII characters); use the endpoint's signing secret, such as whsec_…")]
-    Blank,
-    #[error("starts or ends with white space, such as the line break at the end of a file; trim the secret")]
-    WhiteSpace,
-    #[error(
-        "contains a space or another character that is not visible ASCII; copy the secret again, without invisible \
-         characters"
-    )]
-    Character,
+    problem: &'static str,
 }
 
 /// Signing secrets are visible ASCII. Other characters come from a file or a copied page, and a
 /// secret that contains them matches no signature.
-fn check_secret(secret: &str) -> Result<(), SecretProblem> {
+fn check_secret(secret: &str) -> Result<(), &'static str> {
     if !secret.contains(|c: char| c.is_ascii_graphic()) {
-        Err(SecretProblem::Blank)
+        Err("blank (no visible ASCII characters); use the endpoint's signing secret, such as whsec_…")
     } else if secret != secret.trim() {
-        Err(SecretProblem::WhiteSpace)
+        Err("starts or ends with white space, such as the line break at the end of a file; trim the secret")
     } else if secret.contains(|c: char| !c.is_ascii_graphic()) {
-        Err(SecretProblem::Character)
+        Err(
+            "contains a space or another character that is not visible ASCII; copy the secret again, without invisible \
+             characters",
+        )
     } else {
         Ok(())
     }
@@ -671,11 +642,7 @@ fn key(secret: &str) -> Hmac<Sha256> {
 }
 
 fn signing(key: &Hmac<Sha256>, t: &str, body: &[u8]) -> Hmac<Sha256> {
-    let mut mac = key.clone();
-    mac.update(t.as_bytes());
-    mac.update(b".");
-    mac.update(body);
-    mac
+    key.clone().chain_update(t).chain_update(".").chain_update(body)
 }
 
 /// Serde rejects duplicate fields, which two parsers could read differently.
@@ -707,14 +674,15 @@ struct VerifiedData<'a> {
     status: Field<'a>,
 }
 
-fn event(body: &[u8]) -> Result<Event, BodyProblem> {
-    let json = str::from_utf8(body).map_err(|_| BodyProblem::NotUtf8)?;
+/// The error is the end of a sentence about the body.
+fn event(body: &[u8]) -> Result<Event, String> {
+    let json = str::from_utf8(body).map_err(|_| "is not UTF-8")?;
     // Serde would also take the fields from an array, in order.
     if !json.trim_ascii_start().starts_with('{') {
-        return Err(BodyProblem::NotAnObject);
+        return Err("is not a JSON object".to_owned());
     }
     let body: Body<'_> = parse(json)?;
-    let kind = body.kind.text().ok_or(BodyProblem::MissingField("type"))?;
+    let kind = body.kind.text().ok_or("has no valid `type`")?;
     let id = body.id.text().filter(|id| !id.trim().is_empty()).map(Box::from);
     let timestamp = time(&body.timestamp);
     let data = body.data.json();
@@ -723,9 +691,9 @@ fn event(body: &[u8]) -> Result<Event, BodyProblem> {
         let VerifiedBody { data } = parse(json)?;
         if data.status.text().is_some_and(|status| status == "verified") {
             // A proof needs a person and a session. Without an id, replays look like new events.
-            let id = id.ok_or(BodyProblem::MissingField("id"))?;
-            let otp_id: OtpId = data.otp_id.read().ok_or(BodyProblem::MissingField("data.otp_id"))?;
-            let number = data.number.read().ok_or(BodyProblem::MissingField("data.number"))?;
+            let id = id.ok_or("has no valid `id`")?;
+            let otp_id: OtpId = data.otp_id.read().ok_or("has no valid `data.otp_id`")?;
+            let number = data.number.read().ok_or("has no valid `data.number`")?;
             let proof = Verified::new(otp_id, Some(number));
             return Ok(Event::OtpReverseVerified(OtpReverseVerified { id, number, timestamp, proof }));
         }
@@ -734,14 +702,10 @@ fn event(body: &[u8]) -> Result<Event, BodyProblem> {
 }
 
 /// Reads fields of any type, so that the only error beyond syntax is a field that is given twice.
-fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, BodyProblem> {
+fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, String> {
     serde_json::from_str(json).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        if error.is_data() {
-            BodyProblem::DuplicateField { line, column }
-        } else {
-            BodyProblem::NotJson { line, column }
-        }
+        let problem = if error.is_data() { "contains a field twice" } else { "is not valid JSON" };
+        format!("{problem} (line {}, column {})", error.line(), error.column())
     })
 }
 
