@@ -134,15 +134,9 @@ impl NextFault {
     fn into_fault(self) -> Result<Fault, Rejection> {
         let kind = match self {
             Self::Status { status, after_acting, retry_after } => {
-                let mut fault =
-                    StatusFault::checked(status).ok_or_else(|| Rejection::bad_request(StatusFault::RANGE))?;
-                if after_acting {
-                    fault = fault.after_acting();
-                }
-                if let Some(seconds) = retry_after {
-                    fault = fault.retry_after(duration("retry_after", seconds)?);
-                }
-                return Ok(fault.into());
+                let fault = StatusFault::checked(status).map_err(Rejection::bad_request)?;
+                let retry_after = retry_after.map(|seconds| duration("retry_after", seconds)).transpose()?;
+                FaultKind::Status(StatusFault { after_acting, retry_after, ..fault })
             }
             Self::Delay { seconds } => FaultKind::Delay(duration("seconds", seconds)?),
             Self::DropBefore {} => FaultKind::DropBefore,

@@ -71,10 +71,7 @@ impl Fault {
     /// ```
     #[track_caller]
     pub fn status(status: u16) -> StatusFault {
-        match StatusFault::checked(status) {
-            Some(fault) => fault,
-            None => panic!("{}", StatusFault::RANGE),
-        }
+        StatusFault::checked(status).unwrap_or_else(|problem| panic!("{problem}"))
     }
 
     /// Acts, and delays the response by `delay` in real time.
@@ -207,9 +204,9 @@ impl Fault {
 #[derive(Debug, Clone)]
 #[must_use = "a fault does nothing until `Sandbox::fail_next` queues it"]
 pub struct StatusFault {
-    status: u16,
-    after_acting: bool,
-    retry_after: Option<Duration>,
+    pub(super) status: u16,
+    pub(super) after_acting: bool,
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl StatusFault {
@@ -265,22 +262,21 @@ impl StatusFault {
         self
     }
 
-    pub(super) const RANGE: &'static str = "the status of a fault must be from 200 to 599";
-
-    pub(super) fn checked(status: u16) -> Option<Self> {
-        (200..=599).contains(&status).then_some(Self { status, after_acting: false, retry_after: None })
+    pub(super) fn checked(status: u16) -> Result<Self, &'static str> {
+        let fault = Self { status, after_acting: false, retry_after: None };
+        if (200..=599).contains(&status) { Ok(fault) } else { Err("the status of a fault must be from 200 to 599") }
     }
 }
 
 impl From<StatusFault> for Fault {
-    fn from(StatusFault { status, after_acting, retry_after }: StatusFault) -> Self {
-        FaultKind::Status { status, after_acting, retry_after }.into()
+    fn from(fault: StatusFault) -> Self {
+        FaultKind::Status(fault).into()
     }
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum FaultKind {
-    Status { status: u16, after_acting: bool, retry_after: Option<Duration> },
+    Status(StatusFault),
     Delay(Duration),
     DropBefore,
     DropAfter,

@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use super::{access, control, webhooks};
 use crate::sandbox::api::{self, ApiRequest, ApiResponse, MAX_BODY_BYTES, Rejection};
 use crate::sandbox::backend::Backend;
-use crate::sandbox::fault::FaultKind;
+use crate::sandbox::fault::{FaultKind, StatusFault};
 
 /// A running server, until it is dropped.
 pub(super) struct Server {
@@ -149,54 +149,43 @@ async fn serve(
         return Ok(whole(control::respond(&request, &backend)));
     }
 
+    let mut delay = Duration::ZERO;
     // Under one lock, so that a fault belongs to the request that acts, or does not act, with it.
-    let reaction = backend.with(|state, now| {
-        let Some(fault) = state.take_fault() else {
-            return Reaction::Respond(api::respond(&request, state, now));
-        };
-        match fault.kind {
-            FaultKind::Delay(delay) => Reaction::RespondLate(delay, api::respond(&request, state, now)),
-            FaultKind::Half => Reaction::RespondHalf(api::respond(&request, state, now)),
-            FaultKind::Garbage => {
-                api::respond(&request, state, now);
-                Reaction::Garbage
+    let response = backend.with(|state, now| {
+        let fault = state.take_fault().map(|fault| fault.kind);
+        let mut act = || api::respond(&request, state, now);
+        match fault {
+            None => Ok(whole(act())),
+            Some(FaultKind::Delay(time)) => {
+                delay = time;
+                Ok(whole(act()))
             }
-            FaultKind::DropAfter => {
-                api::respond(&request, state, now);
-                Reaction::Close
+            Some(FaultKind::Half) => Ok(half(act())),
+            Some(FaultKind::Garbage) => {
+                act();
+                Ok(garbage())
             }
-            FaultKind::DropBefore => Reaction::Close,
-            FaultKind::Status { status, after_acting, retry_after } => {
+            Some(FaultKind::DropAfter) => {
+                act();
+                Err(Closed)
+            }
+            Some(FaultKind::DropBefore) => Err(Closed),
+            Some(FaultKind::Status(StatusFault { status, after_acting, retry_after })) => {
                 if after_acting {
-                    api::respond(&request, state, now);
+                    act();
                 }
                 let status = StatusCode::from_u16(status).expect("a fault's status is from 200 to 599");
                 let message = status.canonical_reason().unwrap_or("a fault of the sandbox");
                 let response = Rejection::new(status, message).into_response(now);
                 let header = retry_after.map(|wait| (RETRY_AFTER, whole_seconds(wait)));
-                Reaction::Respond(ApiResponse { header, ..response })
+                Ok(whole(ApiResponse { header, ..response }))
             }
         }
     });
-    match reaction {
-        Reaction::Respond(response) => Ok(whole(response)),
-        Reaction::RespondLate(delay, response) => {
-            tokio::time::sleep(delay).await;
-            Ok(whole(response))
-        }
-        Reaction::RespondHalf(response) => Ok(half(response)),
-        Reaction::Garbage => Ok(garbage()),
-        Reaction::Close => Err(Closed),
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
     }
-}
-
-/// What happens to a connection after a request.
-enum Reaction {
-    Respond(ApiResponse),
-    RespondLate(Duration, ApiResponse),
-    RespondHalf(ApiResponse),
-    Garbage,
-    Close,
+    response
 }
 
 /// Returns the whole body, or `None` if it is too long.
