@@ -2,16 +2,16 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::pin::Pin;
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use std::{fmt, io};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -207,33 +207,32 @@ async fn read(mut body: Incoming) -> Result<Option<Vec<u8>>, Closed> {
     Ok((length <= MAX_BODY_BYTES).then_some(bytes))
 }
 
-fn whole(response: ApiResponse) -> Response<ResponseBody> {
-    let has_no_body = matches!(response.status.as_u16(), 204 | 205 | 304);
-    let body = if has_no_body { Vec::new() } else { response.body };
-    http_response(response.status, "application/json", response.header, ResponseBody::new(body, 0))
+fn whole(mut response: ApiResponse) -> Response<ResponseBody> {
+    if matches!(response.status.as_u16(), 204 | 205 | 304) {
+        response.body.clear();
+    }
+    http_response(response, 0)
 }
 
 fn half(mut response: ApiResponse) -> Response<ResponseBody> {
-    let missing = response.body.len() - response.body.len() / 2;
-    response.body.truncate(response.body.len() / 2);
-    http_response(response.status, "application/json", response.header, ResponseBody::new(response.body, missing))
+    let missing = response.body.len().div_ceil(2);
+    response.body.truncate(response.body.len() - missing);
+    http_response(response, missing)
 }
 
 fn garbage() -> Response<ResponseBody> {
     let page = b"<html>\r\n<head><title>Welcome</title></head>\r\n<body><h1>It works!</h1></body>\r\n</html>\r\n";
-    http_response(StatusCode::OK, "text/html", None, ResponseBody::new(page.to_vec(), 0))
+    let header = Some((CONTENT_TYPE, HeaderValue::from_static("text/html")));
+    whole(ApiResponse { status: StatusCode::OK, header, body: page.to_vec() })
 }
 
-fn http_response(
-    status: StatusCode,
-    content_type: &'static str,
-    header: Option<(HeaderName, HeaderValue)>,
-    body: ResponseBody,
-) -> Response<ResponseBody> {
-    let mut response = Response::new(body);
+fn http_response(ApiResponse { status, header, body }: ApiResponse, missing: usize) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody { bytes: body.into(), missing, flushed: false });
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response.headers_mut().extend(header);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some((name, value)) = header {
+        response.headers_mut().insert(name, value);
+    }
     response
 }
 
@@ -247,12 +246,6 @@ struct ResponseBody {
     /// The bytes that `Content-Length` counts and that are never sent.
     missing: usize,
     flushed: bool,
-}
-
-impl ResponseBody {
-    fn new(bytes: Vec<u8>, missing: usize) -> Self {
-        Self { bytes: bytes.into(), missing, flushed: false }
-    }
 }
 
 impl Body for ResponseBody {
@@ -286,16 +279,9 @@ impl Body for ResponseBody {
 }
 
 /// The connection is to be closed.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is closed")]
 struct Closed;
-
-impl fmt::Display for Closed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection is closed")
-    }
-}
-
-impl std::error::Error for Closed {}
 
 /// The heads of real requests have a few hundred bytes, and a few thousand with a long id in the
 /// path.
