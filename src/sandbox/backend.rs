@@ -1,7 +1,7 @@
 //! The part of a sandbox that all its threads share.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -17,16 +17,19 @@ pub(super) struct Backend {
     pub(super) agent: ureq::Agent,
     /// One permit for each webhook that may be pending.
     pub(super) webhook_permits: Arc<Semaphore>,
+    /// How long a request may take to arrive.
+    pub(super) max_request_time: Duration,
 }
 
 impl Backend {
-    pub(super) fn new(runtime: Handle, agent: ureq::Agent) -> Self {
+    pub(super) fn new(runtime: Handle, agent: ureq::Agent, max_request_time: Duration) -> Self {
         Self {
             state: Mutex::default(),
             runtime,
             webhook_secret: random_text("whsec_"),
             agent,
             webhook_permits: Arc::new(Semaphore::new(MAX_PENDING_WEBHOOKS)),
+            max_request_time,
         }
     }
 

@@ -17,7 +17,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::{access, control, webhooks};
@@ -29,9 +29,8 @@ use crate::sandbox::fault::{FaultKind, StatusFault};
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     pub(super) backend: Arc<Backend>,
-    /// The thread stops when this is dropped.
-    stop: Option<oneshot::Sender<Infallible>>,
-    thread: Option<JoinHandle<()>>,
+    /// The thread, which stops when the sender is dropped.
+    running: Option<(oneshot::Sender<Infallible>, JoinHandle<()>)>,
 }
 
 impl Server {
@@ -44,75 +43,70 @@ impl Server {
 
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = mpsc::channel();
-        let run = move || run(listener, max_request_time, &ready, stopped);
+        let run = move || match open(listener, max_request_time) {
+            Ok((runtime, backend)) => {
+                if ready.send(Ok(backend)).is_ok() {
+                    let _ = runtime.block_on(stopped);
+                }
+                // This closes the connections and drops delayed responses. An attempt to deliver a
+                // webhook ends within its timeout.
+                runtime.shutdown_background();
+            }
+            Err(error) => drop(ready.send(Err(error))),
+        };
         let thread = thread::Builder::new().name("contiguity-sandbox".to_owned()).spawn(run)?;
         let backend = started.recv().expect("the thread sends a result before it ends")?;
-        Ok(Self { address, backend, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, backend, running: Some((stop, thread)) })
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
+        if let Some((stop, thread)) = self.running.take() {
+            drop(stop);
             // A panic of the thread was printed when it happened.
             let _ = thread.join();
         }
     }
 }
 
-fn run(
-    listener: StdListener,
-    max_request_time: Duration,
-    ready: &mpsc::Sender<io::Result<Arc<Backend>>>,
-    stopped: oneshot::Receiver<Infallible>,
-) {
-    let runtime = match Builder::new_current_thread()
+/// Accepts connections once the runtime runs.
+fn open(listener: StdListener, max_request_time: Duration) -> io::Result<(Runtime, Arc<Backend>)> {
+    let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
         // Only webhooks use these.
         .max_blocking_threads(MAX_WEBHOOK_THREADS)
         .thread_name("contiguity-sandbox-webhook")
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => return drop(ready.send(Err(error))),
-    };
-    let backend = Arc::new(Backend::new(runtime.handle().clone(), webhooks::agent()));
-    let listening = {
+        .build()?;
+    let backend = Arc::new(Backend::new(runtime.handle().clone(), webhooks::agent(), max_request_time));
+    let listener = {
         let _inside = runtime.enter();
-        TcpListener::from_std(listener)
+        TcpListener::from_std(listener)?
     };
-    match listening {
-        Ok(listener) => drop(runtime.spawn(accept(listener, Arc::clone(&backend), max_request_time))),
-        Err(error) => return drop(ready.send(Err(error))),
-    }
-    if ready.send(Ok(backend)).is_ok() {
-        let _ = runtime.block_on(stopped);
-    }
-    // This closes the connections and drops delayed responses. An attempt to deliver a webhook ends
-    // within its timeout.
-    runtime.shutdown_background();
+    runtime.spawn(accept(listener, Arc::clone(&backend)));
+    Ok((runtime, backend))
 }
 
-async fn accept(listener: TcpListener, backend: Arc<Backend>, max_request_time: Duration) {
+async fn accept(listener: TcpListener, backend: Arc<Backend>) {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         // More connections wait in the system's queue.
         let permit = Arc::clone(&permits).acquire_owned().await.expect("the semaphore is never closed");
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(converse(stream, Arc::clone(&backend), max_request_time, permit))),
+            Ok((stream, _)) => drop(tokio::spawn(converse(stream, Arc::clone(&backend), permit))),
             // Most likely out of file descriptors, until connections close.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
-async fn converse(stream: TcpStream, backend: Arc<Backend>, max_request_time: Duration, _permit: OwnedSemaphorePermit) {
+async fn converse(stream: TcpStream, backend: Arc<Backend>, _permit: OwnedSemaphorePermit) {
     // Head and body leave in one write. Nagle's algorithm would only delay half responses.
     let _ = stream.set_nodelay(true);
     let Ok(address) = stream.local_addr() else { return };
-    let service = service_fn(move |request| serve(Arc::clone(&backend), request, address.port(), max_request_time));
+    let max_request_time = backend.max_request_time;
+    let service = service_fn(move |request| serve(Arc::clone(&backend), request, address.port()));
     let conversation = http1::Builder::new()
         // Some clients shut down their side after the request and still read the response.
         .half_close(true)
@@ -124,15 +118,10 @@ async fn converse(stream: TcpStream, backend: Arc<Backend>, max_request_time: Du
     let _ = conversation.await;
 }
 
-async fn serve(
-    backend: Arc<Backend>,
-    request: Request<Incoming>,
-    port: u16,
-    max_request_time: Duration,
-) -> Result<Response<ResponseBody>, Closed> {
+async fn serve(backend: Arc<Backend>, request: Request<Incoming>, port: u16) -> Result<Response<ResponseBody>, Closed> {
     let (head, body) = request.into_parts();
     let reject = |rejection: Rejection| Ok(whole(backend.with(|_, now| rejection.into_response(now))));
-    let Ok(body) = tokio::time::timeout(max_request_time, read(body)).await else {
+    let Ok(body) = tokio::time::timeout(backend.max_request_time, read(body)).await else {
         return reject(Rejection::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"));
     };
     let body = body?;
