@@ -366,7 +366,7 @@ impl Sandbox {
     /// ```
     pub fn fail_next(&self, fault: impl Into<Fault>) {
         let fault = fault.into();
-        self.server.backend.with(|state, _| state.fail_next(fault));
+        self.server.backend.with(|state, _| state.faults.push_back(fault));
     }
 
     /// Accepts languages that the vendor does not document, such as `eo`.
@@ -392,7 +392,7 @@ impl Sandbox {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn any_language(&self) {
-        self.server.backend.with(|state, _| state.accept_any_language());
+        self.server.backend.with(|state, _| state.any_language = true);
     }
 
     /// Returns the number of text messages sent to a number.
@@ -532,7 +532,7 @@ pub struct SandboxClock<'a> {
 
 impl reverse::sealed::Clock for SandboxClock<'_> {
     fn now(&self) -> Instant {
-        let advanced = self.sandbox.server.backend.with(|state, _| state.advanced());
+        let advanced = self.sandbox.server.backend.with(|state, _| state.advanced);
         self.began.checked_add(advanced).unwrap_or(self.began)
     }
 

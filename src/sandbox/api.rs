@@ -91,7 +91,7 @@ fn act(request: &ApiRequest<'_>, state: &mut State, now: SystemTime) -> Result<V
 
 fn new(fields: &RequestFields, state: &mut State, now: SystemTime) -> Result<Value, Rejection> {
     let to = fields.number("to")?.ok_or_else(|| missing("to"))?;
-    let language = fields.language(state.accepts_any_language())?.ok_or_else(|| missing("language"))?;
+    let language = fields.language(state.any_language)?.ok_or_else(|| missing("language"))?;
     let name = fields.text("name")?.ok_or_else(|| missing("name"))?;
     Ok(json!({ "otp_id": state.send_code(to, language, name, now).as_str() }))
 }
@@ -119,7 +119,7 @@ fn initiate(fields: &RequestFields, state: &mut State, now: SystemTime) -> Resul
         return Err(Rejection::bad_request("service must be `sms` or `imessage`"));
     }
     // The instructions are in English regardless.
-    fields.language(state.accepts_any_language())?;
+    fields.language(state.any_language)?;
     let success_url = fields.text("success_url")?.map(str::to_owned);
     if success_url.as_ref().is_some_and(|url| !is_absolute_url(url)) {
         return Err(Rejection::bad_request("success_url must be an absolute http or https URL"));

@@ -52,11 +52,11 @@ fn act(request: &ApiRequest<'_>, backend: &Arc<Backend>) -> Result<Value, Reject
         "/sandbox/fail" => {
             let fault = posted::<NextFault>(request, FAIL)?.into_fault()?;
             backend.with(|state, _| {
-                if state.waiting_faults() >= MAX_FAULTS {
+                if state.faults.len() >= MAX_FAULTS {
                     return Err(Rejection::bad_request(format!("{MAX_FAULTS} faults are waiting already")));
                 }
-                state.fail_next(fault);
-                Ok(json!({ "waiting": state.waiting_faults() }))
+                state.faults.push_back(fault);
+                Ok(json!({ "waiting": state.faults.len() }))
             })
         }
         "/sandbox/reset" => {

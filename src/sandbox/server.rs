@@ -141,7 +141,7 @@ async fn serve(backend: Arc<Backend>, request: Request<Incoming>, port: u16) -> 
     let mut delay = Duration::ZERO;
     // Under one lock, so that a fault belongs to the request that acts, or does not act, with it.
     let response = backend.with(|state, now| {
-        let fault = state.take_fault().map(|fault| fault.kind);
+        let fault = state.faults.pop_front().map(|fault| fault.kind);
         let mut act = || api::respond(&request, state, now);
         match fault {
             None => Ok(whole(act())),

@@ -17,15 +17,15 @@ pub(super) struct State {
     ahead: Duration,
     /// How far the clock was moved in all. A reset keeps it, so that a wait never sees the time go
     /// back.
-    advanced: Duration,
-    any_language: bool,
+    pub(super) advanced: Duration,
+    pub(super) any_language: bool,
     codes: BoundedMap<String, Code>,
     sessions: BoundedMap<String, Session>,
     /// Messages, by serial number.
     inbox: BoundedMap<u64, Sms>,
     /// The number of messages sent to each phone.
     deliveries: BoundedMap<PhoneNumber, usize>,
-    faults: VecDeque<Fault>,
+    pub(super) faults: VecDeque<Fault>,
     /// Webhook attempts, by serial number.
     attempts: BoundedMap<u64, WebhookAttempt>,
     /// A reset keeps it, so that an attempt from before the reset is not taken for a later one.
@@ -55,7 +55,7 @@ impl Default for State {
     }
 }
 
-/// The clock, the settings, the faults, and the reset.
+/// The clock and the reset.
 impl State {
     /// Returns the sandbox's time when the real time is `real`.
     pub(super) fn time(&self, real: SystemTime) -> SystemTime {
@@ -63,36 +63,11 @@ impl State {
         real.max(UNIX_EPOCH).checked_add(self.ahead).map_or(latest, |time| time.min(latest))
     }
 
-    /// Returns how far the clock was ever moved, resets included.
-    pub(super) fn advanced(&self) -> Duration {
-        self.advanced
-    }
-
     pub(super) fn advance(&mut self, by: Duration) {
         // Later times cannot be written.
         let by = by.min(LATEST);
         self.ahead = self.ahead.saturating_add(by);
         self.advanced = self.advanced.saturating_add(by);
-    }
-
-    pub(super) fn accepts_any_language(&self) -> bool {
-        self.any_language
-    }
-
-    pub(super) fn accept_any_language(&mut self) {
-        self.any_language = true;
-    }
-
-    pub(super) fn fail_next(&mut self, fault: Fault) {
-        self.faults.push_back(fault);
-    }
-
-    pub(super) fn waiting_faults(&self) -> usize {
-        self.faults.len()
-    }
-
-    pub(super) fn take_fault(&mut self) -> Option<Fault> {
-        self.faults.pop_front()
     }
 
     pub(super) fn reset(&mut self) {
@@ -186,7 +161,7 @@ impl State {
             to: to.map_or_else(|| SERVICE_NUMBER.to_owned(), |to| to.as_str().to_owned()),
             expires_at: now + SESSION_LIFETIME,
             success_url: success_url.map(Arc::from),
-            ending: None,
+            status: SessionStatus::Pending,
         };
         let text_bytes = session.factor.len() + session.success_url.as_ref().map_or(0, |url| url.len());
         self.sessions.insert(session.otp_id.as_str().to_owned(), session.clone(), text_bytes);
@@ -202,7 +177,7 @@ impl State {
     pub(super) fn cancel_session(&mut self, id: &str, now: SystemTime) -> Result<SessionStatus, UnknownId> {
         let session = self.sessions.get_mut(id).ok_or(UnknownId)?;
         if session.status(now) == SessionStatus::Pending {
-            session.ending = Some(Ending::Cancelled);
+            session.status = SessionStatus::Cancelled;
         }
         Ok(session.status(now))
     }
@@ -220,7 +195,7 @@ impl State {
             self.sessions.values().filter(is_verified).map(|session| session.otp_id.clone()).collect();
         let verify = |id: OtpId| {
             let session = self.sessions.get_mut(id.as_str()).expect("the session was just found");
-            session.ending = Some(Ending::Verified);
+            session.status = SessionStatus::Verified;
             VerifiedSession {
                 event_id: random_text("evt_"),
                 otp_id: id,
@@ -250,22 +225,15 @@ pub(super) struct Session {
     pub(super) to: String,
     pub(super) expires_at: SystemTime,
     pub(super) success_url: Option<Arc<str>>,
-    ending: Option<Ending>,
-}
-
-#[derive(Clone, Copy)]
-enum Ending {
-    Verified,
-    Cancelled,
+    /// Never `Expired`, which depends on the time.
+    status: SessionStatus,
 }
 
 impl Session {
     pub(super) fn status(&self, now: SystemTime) -> SessionStatus {
-        match self.ending {
-            Some(Ending::Verified) => SessionStatus::Verified,
-            Some(Ending::Cancelled) => SessionStatus::Cancelled,
-            None if now < self.expires_at => SessionStatus::Pending,
-            None => SessionStatus::Expired,
+        match self.status {
+            SessionStatus::Pending if now >= self.expires_at => SessionStatus::Expired,
+            status => status,
         }
     }
 }
