@@ -167,6 +167,11 @@ fn decoded(segment: &str) -> String {
     percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
+pub(super) fn phone_number(field: &str, text: &str) -> Result<PhoneNumber, Rejection> {
+    PhoneNumber::parse(text)
+        .map_err(|_| Rejection::bad_request(format!("{field} must be a phone number in E.164, such as +14155552671")))
+}
+
 fn missing(field: &str) -> Rejection {
     Rejection::bad_request(format!("{field} is missing"))
 }
@@ -220,12 +225,7 @@ impl RequestFields {
     }
 
     fn number(&self, name: &str) -> Result<Option<PhoneNumber>, Rejection> {
-        let number = |text| {
-            PhoneNumber::parse(text).map_err(|_| {
-                Rejection::bad_request(format!("{name} must be a phone number in E.164, such as +14155552671"))
-            })
-        };
-        self.text(name)?.map(number).transpose()
+        self.text(name)?.map(|text| phone_number(name, text)).transpose()
     }
 
     fn language(&self, any: bool) -> Result<Option<Language>, Rejection> {
@@ -277,21 +277,17 @@ impl ApiResponse {
 }
 
 fn envelope<'a>(id: &str, object: &'a str, data: &'a Value, now: SystemTime) -> ApiEnvelope<'a> {
-    ApiEnvelope { id: random_text(id), timestamp: unix_milliseconds(now), api_version: API_VERSION, object, data }
+    let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    ApiEnvelope { id: random_text(id), timestamp, api_version: API_VERSION, object, data }
 }
 
 #[derive(Serialize)]
 struct ApiEnvelope<'a> {
     id: String,
-    timestamp: u64,
+    timestamp: u128,
     api_version: &'a str,
     object: &'a str,
     data: &'a Value,
-}
-
-fn unix_milliseconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    since.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
 /// Returns the time as the API writes it: `2026-02-01T12:00:00.000Z`.

@@ -10,8 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::otp_id::OtpId;
-use crate::phone::PhoneNumber;
-use crate::sandbox::api::{ApiRequest, ApiResponse, Rejection, iso_8601};
+use crate::sandbox::api::{ApiRequest, ApiResponse, Rejection, iso_8601, phone_number};
 use crate::sandbox::backend::Backend;
 use crate::sandbox::fault::{Fault, FaultKind, StatusFault};
 use crate::sandbox::message::{Sms, WebhookAttempt};
@@ -40,7 +39,7 @@ fn act(request: &ApiRequest<'_>, backend: &Arc<Backend>) -> Result<Value, Reject
         }
         "/sandbox/text" => {
             let TextBody { from, to, body } = posted(request, TEXT)?;
-            let verified = backend.text(number("from", &from)?, number("to", &to)?.as_str(), &body);
+            let verified = backend.text(phone_number("from", &from)?, phone_number("to", &to)?.as_str(), &body);
             Ok(json!({ "verified": verified.iter().map(OtpId::as_str).collect::<Vec<_>>() }))
         }
         "/sandbox/advance" => {
@@ -157,11 +156,6 @@ fn posted<T: DeserializeOwned>(request: &ApiRequest<'_>, example: &str) -> Resul
             Rejection::not_json(&error)
         }
     })
-}
-
-fn number(field: &str, text: &str) -> Result<PhoneNumber, Rejection> {
-    PhoneNumber::parse(text)
-        .map_err(|_| Rejection::bad_request(format!("{field} must be a phone number in E.164, such as +14155552671")))
 }
 
 fn duration(field: &str, seconds: f64) -> Result<Duration, Rejection> {
