@@ -17,7 +17,7 @@ mod connection;
 pub mod fuzzing;
 mod probe;
 mod proxy;
-mod resolver;
+pub(crate) mod resolver;
 mod tls;
 
 use std::env;
