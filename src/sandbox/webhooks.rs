@@ -1,22 +1,19 @@
 //! Webhooks: posts an event to `success_url`, and retries until the receiver accepts it.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::Uri;
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
-use ureq::config::Config;
-use ureq::unversioned::resolver::{ArrayVec, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::DefaultConnector;
 
 use crate::otp_id::OtpId;
 use crate::phone::PhoneNumber;
 use crate::sandbox::api::API_VERSION;
 use crate::sandbox::backend::{Backend, MAX_PENDING_WEBHOOKS};
 use crate::sandbox::state::VerifiedSession;
-use crate::web_url::{WebUrl, ipv6_literal};
+use crate::transport::resolver::RememberingResolver;
+use crate::web_url::WebUrl;
 
 impl Backend {
     /// Takes a text from a person, and sends the webhooks of the sessions that it verifies.
@@ -112,29 +109,8 @@ pub(super) fn agent() -> ureq::Agent {
         // A receiver in a test may be gone by the next attempt, and its connection with it.
         .max_idle_connections(0)
         .build();
-    ureq::Agent::with_parts(config, DefaultConnector::default(), LoopbackResolver)
-}
-
-/// Resolves names to loopback without a look-up. [`is_on_loopback`] has refused all other hosts.
-#[derive(Debug)]
-struct LoopbackResolver;
-
-impl Resolver for LoopbackResolver {
-    fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let host = uri.host().unwrap_or_default();
-        let is_https = uri.scheme_str() == Some("https");
-        let port = uri.port_u16().unwrap_or(if is_https { 443 } else { 80 });
-        let mut addresses: ResolvedSocketAddrs = ArrayVec::from_fn(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        if let Ok(address) = host.parse::<Ipv4Addr>() {
-            addresses.push((address, port).into());
-        } else if let Some(address) = ipv6_literal(host) {
-            addresses.push((address, port).into());
-        } else {
-            addresses.push((Ipv4Addr::LOCALHOST, port).into());
-            addresses.push((Ipv6Addr::LOCALHOST, port).into());
-        }
-        Ok(addresses)
-    }
+    // Loopback names need no lookup, and other hosts were refused.
+    ureq::Agent::with_parts(config, DefaultConnector::default(), RememberingResolver::default())
 }
 
 /// The sandbox must not be a way to send requests to other hosts.

@@ -25,7 +25,7 @@ use crate::web_url::{ipv6_literal, is_localhost};
 /// Looks up names as the operating system does, and remembers their addresses. Clones share what
 /// they remember.
 #[derive(Clone, Default)]
-pub(super) struct RememberingResolver {
+pub(crate) struct RememberingResolver {
     shared: Arc<Shared>,
 }
 
