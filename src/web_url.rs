@@ -1,6 +1,6 @@
 //! An absolute http or https URL, as the base URL and `success_url` are.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -61,24 +61,23 @@ pub(crate) fn is_localhost(host: &str) -> bool {
     host.rsplit('.').next().is_some_and(|label| label.eq_ignore_ascii_case("localhost"))
 }
 
-/// Returns the address between the brackets of an IPv6 literal.
-pub(crate) fn ipv6_literal(host: &str) -> Option<Ipv6Addr> {
-    host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
+/// Returns the address that a host is, if it is an IPv4 address or an IPv6 address in brackets.
+pub(crate) fn ip_literal(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']')?.parse().ok().map(IpAddr::V6),
+        None => host.parse().ok().map(IpAddr::V4),
+    }
 }
 
 /// Reports whether a host is loopback by its name or address, without a lookup.
 pub(crate) fn is_loopback(host: &str) -> bool {
-    let is_loopback_v4 = |address: Ipv4Addr| address.is_loopback();
-    is_localhost(host)
-        || host.parse().is_ok_and(is_loopback_v4)
-        || ipv6_literal(host)
-            .is_some_and(|address| address.is_loopback() || address.to_ipv4_mapped().is_some_and(is_loopback_v4))
+    is_localhost(host) || ip_literal(host).is_some_and(|address| address.to_canonical().is_loopback())
 }
 
 fn is_host(host: &str) -> bool {
     let is_label =
         |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-    ipv6_literal(host).is_some() || host.strip_suffix('.').unwrap_or(host).split('.').all(is_label)
+    ip_literal(host).is_some() || host.strip_suffix('.').unwrap_or(host).split('.').all(is_label)
 }
 
 const NOT_ABSOLUTE: &str = "must be an absolute URL with a host, such as https://example.com";

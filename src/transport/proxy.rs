@@ -18,7 +18,7 @@ use ureq::{Proxy, ProxyProtocol};
 
 use crate::error::Error;
 use crate::retry::Failure;
-use crate::web_url::{WebUrl, ipv6_literal};
+use crate::web_url::{WebUrl, ip_literal};
 
 /// Returns the proxy for `base_url`: `explicit` if given, otherwise the environment's.
 ///
@@ -149,7 +149,7 @@ fn parse_port(text: &str) -> Option<u16> {
 fn is_exempt(url: &WebUrl, list: &str) -> bool {
     let host = url.authority.host();
     let port = url.authority.port_u16().unwrap_or(if url.is_https() { 443 } else { 80 });
-    let address = ipv6_literal(host).map(IpAddr::V6).or_else(|| host.parse().ok());
+    let address = ip_literal(host);
     list.split(|c: char| c == ',' || c.is_whitespace()).any(|entry| {
         let (entry, entry_port) = split_port(entry);
         entry_port.is_none_or(|text| parse_port(text) == Some(port))
@@ -176,7 +176,7 @@ fn is_within_network(address: IpAddr, network: &str) -> bool {
         Some((base, length)) => (base, Some(length)),
         None => (network, None),
     };
-    let base = ipv6_literal(base).map(IpAddr::V6).or_else(|| base.parse().ok());
+    let base = ip_literal(base).or_else(|| base.parse().ok());
     let (address, base, width) = match (address, base) {
         (IpAddr::V4(address), Some(IpAddr::V4(base))) => (address.to_bits().into(), base.to_bits().into(), 32),
         (IpAddr::V6(address), Some(IpAddr::V6(base))) => (address.to_bits(), base.to_bits(), 128),

@@ -20,7 +20,7 @@ use ureq::config::Config;
 use ureq::unversioned::resolver::{ArrayVec, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-use crate::web_url::{ipv6_literal, is_localhost};
+use crate::web_url::{ip_literal, is_localhost};
 
 /// Looks up names as the operating system does, and remembers their addresses. Clones share what
 /// they remember.
@@ -117,8 +117,8 @@ impl Resolver for RememberingResolver {
         let authority = uri.authority().ok_or(ureq::Error::HostNotFound)?;
         let is_https = uri.scheme_str() == Some("https");
         let port = authority.port_u16().unwrap_or(if is_https { 443 } else { 80 });
-        if let Some(literal) = literal(authority.host()) {
-            Ok(with_port(&[literal], port))
+        if let Some(address) = ip_literal(authority.host()) {
+            Ok(with_port(&[address], port))
         } else if is_localhost(authority.host()) {
             Ok(with_port(&LOOPBACK, port))
         } else {
@@ -183,10 +183,6 @@ fn with_port(addresses: &[IpAddr], port: u16) -> ResolvedSocketAddrs {
         found.push(SocketAddr::new(*address, port));
     }
     found
-}
-
-fn literal(host: &str) -> Option<IpAddr> {
-    host.parse::<Ipv4Addr>().map(IpAddr::V4).ok().or_else(|| ipv6_literal(host).map(IpAddr::V6))
 }
 
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
