@@ -99,10 +99,7 @@ fn parse(url: &str) -> Result<Proxy, &'static str> {
         // Otherwise a part of the password would be the host, and errors would show it.
         return Err("has a `/`, `?` or `#` in its user name or password; percent-encode it");
     }
-    let (credentials, host_and_port) = match authority.rsplit_once('@') {
-        Some((credentials, host_and_port)) => (credentials, host_and_port),
-        None => ("", authority),
-    };
+    let (credentials, host_and_port) = authority.rsplit_once('@').unwrap_or(("", authority));
     let (host, port) = split_port(host_and_port);
     // The port is empty in `http://host:` and in `http:/host`.
     if port == Some("") || WebUrl::parse(&format!("http://{host}")).is_err() {
@@ -172,10 +169,7 @@ fn is_within_domain(host: &str, domain: &str) -> bool {
 
 /// Reports whether an address is in a network such as `192.0.2.0/24`, or is the address given instead.
 fn is_within_network(address: IpAddr, network: &str) -> bool {
-    let (base, length) = match network.split_once('/') {
-        Some((base, length)) => (base, Some(length)),
-        None => (network, None),
-    };
+    let (base, length) = network.split_once('/').map_or((network, None), |(base, length)| (base, Some(length)));
     let base = ip_literal(base).or_else(|| base.parse().ok());
     let (address, base, width) = match (address, base) {
         (IpAddr::V4(address), Some(IpAddr::V4(base))) => (address.to_bits().into(), base.to_bits().into(), 32),
