@@ -180,40 +180,12 @@ impl InvalidPhoneNumber {
     }
 
     pub(crate) fn problem(&self) -> &'static str {
-        match self.problem {
-            PhoneNumberProblem::Blank => "must not be blank",
-            PhoneNumberProblem::WhiteSpace => "has white space at an end",
-            PhoneNumberProblem::NoPlus => "must start with `+` and a country calling code",
-            PhoneNumberProblem::Character => "has characters other than `+` and the digits 0 to 9",
-            PhoneNumberProblem::TooLong => "has more than 15 digits",
-            PhoneNumberProblem::TooShort => "has fewer than two digits after the country calling code",
-            PhoneNumberProblem::CallingCode => "does not start with an assigned country calling code",
-            #[cfg(feature = "phonenumber")]
-            PhoneNumberProblem::Region => "unknown region",
-            #[cfg(feature = "phonenumber")]
-            PhoneNumberProblem::NotOneNumber => "must be one number without letters or an extension",
-            #[cfg(feature = "phonenumber")]
-            PhoneNumberProblem::Length => "the length is wrong for its country",
-        }
+        self.problem.in_words().0
     }
 
     /// What to do, with the punctuation in front of it.
     pub(crate) fn advice(&self) -> &'static str {
-        match self.problem {
-            PhoneNumberProblem::Blank => "; use E.164, for example +14155552671",
-            PhoneNumberProblem::WhiteSpace => "; trim it",
-            PhoneNumberProblem::NoPlus => ", for example +14155552671",
-            PhoneNumberProblem::Character => "; leave out separators, letters and extensions",
-            PhoneNumberProblem::TooLong => "; check that it is one number",
-            PhoneNumberProblem::TooShort => "; use the whole number",
-            PhoneNumberProblem::CallingCode => "; check the digits after `+`",
-            #[cfg(feature = "phonenumber")]
-            PhoneNumberProblem::Region => "; use a two-letter ISO 3166-1 code such as US",
-            #[cfg(feature = "phonenumber")]
-            PhoneNumberProblem::NotOneNumber => "; start it with `+` and the country calling code if in doubt",
-            #[cfg(feature = "phonenumber")]
-            PhoneNumberProblem::Length => "; use the whole number with its area code",
-        }
+        self.problem.in_words().1
     }
 }
 
@@ -221,7 +193,6 @@ impl fmt::Display for InvalidPhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let subject = match self.problem {
             // The number may be all right.
-            #[cfg(feature = "phonenumber")]
             PhoneNumberProblem::Region => "",
             _ => "invalid phone number: ",
         };
@@ -232,6 +203,7 @@ impl fmt::Display for InvalidPhoneNumber {
 impl std::error::Error for InvalidPhoneNumber {}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "phonenumber"), expect(dead_code, reason = "the last three come from numbering plans"))]
 pub(crate) enum PhoneNumberProblem {
     Blank,
     WhiteSpace,
@@ -240,12 +212,37 @@ pub(crate) enum PhoneNumberProblem {
     TooLong,
     TooShort,
     CallingCode,
-    #[cfg(feature = "phonenumber")]
     Region,
-    #[cfg(feature = "phonenumber")]
     NotOneNumber,
-    #[cfg(feature = "phonenumber")]
     Length,
+}
+
+impl PhoneNumberProblem {
+    /// The problem and the advice of [`InvalidPhoneNumber`].
+    fn in_words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Blank => ("must not be blank", "; use E.164, for example +14155552671"),
+            Self::WhiteSpace => ("has white space at an end", "; trim it"),
+            Self::NoPlus => ("must start with `+` and a country calling code", ", for example +14155552671"),
+            Self::Character => (
+                "has characters other than `+` and the digits 0 to 9",
+                "; leave out separators, letters and extensions",
+            ),
+            Self::TooLong => ("has more than 15 digits", "; check that it is one number"),
+            Self::TooShort => ("has fewer than two digits after the country calling code", "; use the whole number"),
+            Self::CallingCode => {
+                ("does not start with an assigned country calling code", "; check the digits after `+`")
+            }
+            Self::Region => ("unknown region", "; use a two-letter ISO 3166-1 code such as US"),
+            Self::NotOneNumber => (
+                "must be one number without letters or an extension",
+                "; start it with `+` and the country calling code if in doubt",
+            ),
+            Self::Length => {
+                ("the length is wrong for its country", "; use the whole number with its area code")
+            }
+        }
+    }
 }
 
 fn check(text: &str) -> Result<PhoneNumber, PhoneNumberProblem> {
