@@ -53,7 +53,7 @@ pub(super) fn configure(
     if !is_https {
         return Ok(config);
     }
-    let (provider, default_roots) = match tls.or_else(default_tls) {
+    let (provider, default_roots) = match tls.or(DEFAULT) {
         #[cfg(feature = "rustls")]
         Some(Tls::Rustls) => (TlsProvider::Rustls, RootCerts::WebPki),
         #[cfg(feature = "platform-verifier")]
@@ -85,14 +85,11 @@ pub(super) fn configure(
     Ok(config)
 }
 
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
-#[expect(clippy::unnecessary_wraps, reason = "without the feature `rustls` there is no default")]
-fn default_tls() -> Option<Tls> {
-    #[cfg(feature = "rustls")]
-    return Some(Tls::Rustls);
-    #[cfg(not(feature = "rustls"))]
-    None
-}
+#[cfg(feature = "rustls")]
+const DEFAULT: Option<Tls> = Some(Tls::Rustls);
+
+#[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+const DEFAULT: Option<Tls> = None;
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 fn parse_roots(pem: &[u8]) -> Result<ureq::tls::RootCerts, Error> {
