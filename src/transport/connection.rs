@@ -135,7 +135,8 @@ impl<C: Connector> Connector for Connect<C> {
             run_connector: details.run_connector.clone(),
             register_shutdown: details.register_shutdown.clone(),
         };
-        Ok(self.chain.connect(&details, chained)?.map(Connection::new))
+        let inner = self.chain.connect(&details, chained)?;
+        Ok(inner.map(|inner| Connection { inner, used_at: Instant::now(), is_full: false }))
     }
 }
 
@@ -146,12 +147,6 @@ struct Connection<T> {
     used_at: Instant,
     /// Whether the last read filled the input buffer. The TLS library may then have more.
     is_full: bool,
-}
-
-impl<T> Connection<T> {
-    fn new(inner: T) -> Self {
-        Self { inner, used_at: Instant::now(), is_full: false }
-    }
 }
 
 impl<T: Transport> Transport for Connection<T> {
