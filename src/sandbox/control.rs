@@ -143,7 +143,7 @@ impl NextFault {
             Self::Half {} => FaultKind::Half,
             Self::Garbage {} => FaultKind::Garbage,
         };
-        Ok(kind.into())
+        Ok(Fault { kind })
     }
 }
 

@@ -94,7 +94,7 @@ impl Fault {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn delay(delay: Duration) -> Self {
-        FaultKind::Delay(delay).into()
+        Self { kind: FaultKind::Delay(delay) }
     }
 
     /// Reads the request and closes the connection, without acting or responding.
@@ -116,7 +116,7 @@ impl Fault {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn drop_before() -> Self {
-        FaultKind::DropBefore.into()
+        Self { kind: FaultKind::DropBefore }
     }
 
     /// Acts, and closes the connection without responding.
@@ -138,7 +138,7 @@ impl Fault {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn drop_after() -> Self {
-        FaultKind::DropAfter.into()
+        Self { kind: FaultKind::DropAfter }
     }
 
     /// Acts, sends the head and half of the body, and closes the connection.
@@ -162,7 +162,7 @@ impl Fault {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn half() -> Self {
-        FaultKind::Half.into()
+        Self { kind: FaultKind::Half }
     }
 
     /// Acts, and responds with status 200 and the HTML page of a gateway.
@@ -184,7 +184,7 @@ impl Fault {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn garbage() -> Self {
-        FaultKind::Garbage.into()
+        Self { kind: FaultKind::Garbage }
     }
 }
 
@@ -270,7 +270,7 @@ impl StatusFault {
 
 impl From<StatusFault> for Fault {
     fn from(fault: StatusFault) -> Self {
-        FaultKind::Status(fault).into()
+        Self { kind: FaultKind::Status(fault) }
     }
 }
 
@@ -282,10 +282,4 @@ pub(super) enum FaultKind {
     DropAfter,
     Half,
     Garbage,
-}
-
-impl From<FaultKind> for Fault {
-    fn from(kind: FaultKind) -> Self {
-        Self { kind }
-    }
 }
