@@ -56,17 +56,15 @@ fn authorize(request: &ApiRequest<'_>) -> Result<(), Rejection> {
     };
     let value = request.authorization.ok_or_else(|| unauthorized("the Authorization header is missing"))?;
     let text = std::str::from_utf8(value).unwrap_or_default();
-    match text.split_once(' ') {
-        // The scheme is case-insensitive (RFC 9110, section 11.1).
-        Some((scheme, key)) if scheme.eq_ignore_ascii_case("token") => {
-            if key.trim().starts_with(KEY_PREFIX) {
-                Ok(())
-            } else {
-                Err(unauthorized(&format!("the API key must begin with {KEY_PREFIX}")))
-            }
-        }
-        _ => Err(unauthorized("the Authorization header must be `Token <API key>`")),
+    let (scheme, key) = text.split_once(' ').unwrap_or_default();
+    // The scheme is case-insensitive (RFC 9110, section 11.1).
+    if !scheme.eq_ignore_ascii_case("token") {
+        return Err(unauthorized("the Authorization header must be `Token <API key>`"));
     }
+    if !key.trim().starts_with(KEY_PREFIX) {
+        return Err(unauthorized(&format!("the API key must begin with {KEY_PREFIX}")));
+    }
+    Ok(())
 }
 
 fn act(request: &ApiRequest<'_>, state: &mut State, now: SystemTime) -> Result<Value, Rejection> {
@@ -211,17 +209,14 @@ struct RequestFields(Map<String, Value>);
 
 impl RequestFields {
     fn text(&self, name: &str) -> Result<Option<&str>, Rejection> {
-        match self.0.get(name) {
-            None => Ok(None),
-            Some(Value::String(text)) if text.trim().is_empty() => {
-                Err(Rejection::bad_request(format!("{name} must not be blank")))
-            }
-            Some(Value::String(text)) if text.contains(char::is_control) => {
-                Err(Rejection::bad_request(format!("{name} must not have control characters")))
-            }
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Rejection::bad_request(format!("{name} must be text"))),
-        }
+        let problem = match self.0.get(name) {
+            None => return Ok(None),
+            Some(Value::String(text)) if text.trim().is_empty() => "must not be blank",
+            Some(Value::String(text)) if text.contains(char::is_control) => "must not have control characters",
+            Some(Value::String(text)) => return Ok(Some(text)),
+            Some(_) => "must be text",
+        };
+        Err(Rejection::bad_request(format!("{name} {problem}")))
     }
 
     fn number(&self, name: &str) -> Result<Option<PhoneNumber>, Rejection> {
