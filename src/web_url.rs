@@ -29,11 +29,8 @@ impl WebUrl {
             return Err("must have at most 8000 characters");
         }
         let uri: Uri = text.parse().map_err(|_| NOT_ABSOLUTE)?;
-        let scheme = match uri.scheme_str().map(str::to_ascii_lowercase).as_deref() {
-            Some("https") => Scheme::HTTPS,
-            Some("http") => Scheme::HTTP,
-            _ => return Err(NOT_ABSOLUTE),
-        };
+        let is_web = |scheme: &&Scheme| [Scheme::HTTPS, Scheme::HTTP].contains(scheme);
+        let scheme = uri.scheme().filter(is_web).ok_or(NOT_ABSOLUTE)?.clone();
         let authority = uri.authority().ok_or(NOT_ABSOLUTE)?.clone();
         if !is_host(authority.host()) {
             return Err("has an invalid host; use a name or an address after ://");
