@@ -41,18 +41,13 @@ pub struct Metadata {
 
 /// The outer object of a response. Odd metadata never makes a response unreadable.
 #[derive(Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
 pub(crate) struct Envelope<'a> {
-    #[serde(borrow, default)]
     id: Field<'a>,
-    #[serde(borrow, default)]
     timestamp: Field<'a>,
-    #[serde(borrow, default)]
     api_version: Field<'a>,
-    #[serde(borrow, default)]
     message: Field<'a>,
-    #[serde(borrow, default)]
     error: Field<'a>,
-    #[serde(borrow, default)]
     data: Field<'a>,
 }
 
@@ -103,16 +98,17 @@ pub(crate) struct Complaint<'a> {
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
 struct ErrorData<'a> {
-    #[serde(borrow, default)]
     error: Field<'a>,
-    #[serde(borrow, default)]
     message: Field<'a>,
-    #[serde(borrow, default)]
     agreement_url: Field<'a>,
 }
 
 /// A field of a response, whatever its type. `null` counts as missing.
+///
+/// A struct of such fields has `#[serde(default, bound(deserialize = "'de: 'a"))]`: any of them may
+/// be missing, and all borrow from the response.
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Field<'a>(#[serde(borrow)] Option<&'a RawValue>);

@@ -646,15 +646,13 @@ fn signing(key: &Hmac<Sha256>, t: &str, body: &[u8]) -> Hmac<Sha256> {
 }
 
 /// Serde rejects duplicate fields, which two parsers could read differently.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
 struct Body<'a> {
-    #[serde(borrow, default)]
     id: Field<'a>,
-    #[serde(borrow, default, rename = "type")]
+    #[serde(rename = "type")]
     kind: Field<'a>,
-    #[serde(borrow, default)]
     timestamp: Field<'a>,
-    #[serde(borrow, default)]
     data: Field<'a>,
 }
 
@@ -664,13 +662,11 @@ struct VerifiedBody<'a> {
     data: VerifiedData<'a>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
 struct VerifiedData<'a> {
-    #[serde(borrow, default)]
     otp_id: Field<'a>,
-    #[serde(borrow, default)]
     number: Field<'a>,
-    #[serde(borrow, default)]
     status: Field<'a>,
 }
 
