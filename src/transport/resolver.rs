@@ -8,7 +8,6 @@
 //! `Resolver` trait, `ArrayVec::from_fn` and `push`, and `NextTimeout::after`. If it does,
 //! `tests/keeps_up_with_ureq.rs` does not compile either.
 
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,7 +23,7 @@ use crate::web_url::{ip_literal, is_localhost};
 
 /// Looks up names as the operating system does, and remembers their addresses. Clones share what
 /// they remember.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct RememberingResolver {
     shared: Arc<Shared>,
 }
@@ -127,18 +126,12 @@ impl Resolver for RememberingResolver {
     }
 }
 
-impl fmt::Debug for RememberingResolver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RememberingResolver")
-    }
-}
-
 /// A name could not be looked up, so nothing was sent.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct NameError(String);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Shared {
     /// A list is enough: a client has one host, or two with a proxy.
     entries: Mutex<Vec<Entry>>,
@@ -151,6 +144,7 @@ impl Shared {
     }
 }
 
+#[derive(Debug)]
 struct Entry {
     host: String,
     known: Option<Known>,
@@ -158,6 +152,7 @@ struct Entry {
     is_being_looked_up: bool,
 }
 
+#[derive(Debug)]
 struct Known {
     addresses: Vec<IpAddr>,
     at: Instant,
