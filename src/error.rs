@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::phone::PhoneNumber;
 use crate::refusal::Refusal;
 use crate::retry::{Effect, Failure};
+use crate::value::debug_is_display;
 
 /// The error type of all calls.
 ///
@@ -156,17 +157,7 @@ impl Error {
     }
 }
 
-/// Implements `Debug` as the message, since that is what a `main` that returns an error prints.
-macro_rules! debug_is_the_message {
-    ($($error:ident),+) => {$(
-        impl fmt::Debug for $error {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
-            }
-        }
-    )+};
-}
-debug_is_the_message!(Error, ConfigError, ValidationError, Refusal, TransportError, ApiError, DecodeError);
+debug_is_display!(Error, ConfigError, ValidationError, Refusal, TransportError, ApiError, DecodeError);
 
 /// What is known of a call that failed.
 #[derive(Clone, Copy, Debug)]
