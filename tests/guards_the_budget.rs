@@ -544,6 +544,7 @@ mod subjects {
         for _ in 0..5 {
             assert!(!VerifyOtp::otp_id(&sent.otp_id).otp("0000").send(&sign_in).unwrap().verified);
         }
+        assert_eq!(reason(sent.verify("0000").send(&sign_in)), Reason::NoAttemptsLeft);
         let refusal = refusal(VerifyOtp::otp_id(&sent.otp_id).otp("0000").send(&sign_in));
         assert_eq!((refusal.reason(), refusal.retry_after()), (Reason::NoAttemptsLeft, None));
 
@@ -865,6 +866,9 @@ mod stores {
         assert!(VerifyOtp::otp_id(&sent.otp_id).otp("0000").send(&sign_in).is_ok());
         assert!(sent.verify("0000").send(&sign_in).is_ok());
         assert!(InitiateReverseOtp::number(PHONE).send(&sign_in).is_ok());
+        let otp = NewOtp::to(PHONE).language("en").name("MyApp");
+        let mut challenge = otp.challenge(&sign_in, Policy::DEFAULT.cooldown(Duration::ZERO)).unwrap();
+        challenge.resend(&sign_in).unwrap();
         assert_eq!(
             *store.taken.lock().unwrap(),
             [
@@ -875,6 +879,9 @@ mod stores {
                 // A sent OTP knows its number.
                 "wrong_codes caller caller attempts",
                 "number caller caller total",
+                // A challenge knows its number, also when it resends.
+                "number neighbors unverified caller caller total",
+                "number neighbors unverified caller caller total",
             ]
         );
     }

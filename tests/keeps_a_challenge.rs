@@ -65,8 +65,9 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, Error>) -> Refusal {
         Err(error @ Error::Refused(_)) => {
             assert!(!error.may_have_sent() && !error.is_retryable(), "{error}");
             assert_eq!((error.status(), error.request_id()), (None, None));
+            let wait = error.retry_after();
             let Error::Refused(refusal) = error else { unreachable!() };
-            assert_eq!(refusal.limit(), None);
+            assert_eq!((refusal.limit(), refusal.retry_after()), (None, wait));
             refusal
         }
         other => panic!("not refused: {other:?}"),
