@@ -346,7 +346,8 @@ mod refusals {
             let server = Server::answering(answer(429, &headers, ""));
             let client = server.client().build().expect("a client");
             let began = Instant::now();
-            let timeout = until.duration_since(SystemTime::now()).expect("the date is ahead") + Duration::from_micros(1);
+            let timeout =
+                until.duration_since(SystemTime::now()).expect("the date is ahead") + Duration::from_micros(1);
             let error = Operation::New.call(&client.with_timeout(timeout)).expect_err("always 429");
             began.elapsed() >= timeout && error.status() == Some(429)
         };
