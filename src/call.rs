@@ -10,7 +10,7 @@ use crate::retry::{Effect, Failure};
 
 /// One of the service's operations.
 pub(crate) struct Operation {
-    /// The path below the base URL. `{otp_id}` stands for the id of the call.
+    /// The path below the base URL. `{otp_id}` at its end stands for the id of the call.
     pub(crate) path: &'static str,
     pub(crate) effect: Effect,
 }

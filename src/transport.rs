@@ -258,13 +258,11 @@ impl Transport {
             ("", None) => PathAndQuery::from_static(template),
             (prefix, id) => {
                 let mut path = String::with_capacity(prefix.len() + template.len() + 32);
-                let (before, after) = template.split_once("{otp_id}").unwrap_or((template, ""));
                 path.push_str(prefix);
-                path.push_str(before);
+                path.push_str(template.strip_suffix("{otp_id}").unwrap_or(template));
                 for part in utf8_percent_encode(id.unwrap_or_default(), SEGMENT) {
                     path.push_str(part);
                 }
-                path.push_str(after);
                 PathAndQuery::try_from(path).expect("a prefix that was parsed, and a path that is percent-encoded")
             }
         };
