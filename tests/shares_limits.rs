@@ -502,13 +502,13 @@ fn a_server_that_cannot_write_counts_nothing() {
     let set = |options: &[&str]| {
         let _: Value = server.command(options);
     };
-    for (spoil, mend) in [
+    for (spoil, repair) in [
         (&["CONFIG", "SET", "maxmemory", "1"][..], &["CONFIG", "SET", "maxmemory", "0"][..]),
         (&["REPLICAOF", "127.0.0.1", "1"], &["REPLICAOF", "NO", "ONE"]),
     ] {
         set(spoil);
         assert_eq!(reason(send(PHONE, &client)), Reason::Unavailable, "{spoil:?}");
-        set(mend);
+        set(repair);
         assert_eq!(server.dump(), before, "{spoil:?}");
     }
     // Any counter may have a key of another type. The note of the first text is not a counter.
@@ -546,7 +546,7 @@ fn each_way_to_decide_while_redis_is_away() {
     assert_eq!(reason(send(PHONE, &alone)), Reason::Number, "it knows what it sent before");
     send("+14155552672", &alone).unwrap();
     assert_eq!(reason(send("+14155552673", &alone)), Reason::Total, "a quarter of 12, two of them before");
-    assert!(began.elapsed() < Duration::from_secs(2), "nobody waits for a server that is not there");
+    assert!(began.elapsed() < Duration::from_secs(2), "no call waits for a server that is not there");
     server.restart();
     assert_eq!(reason(send(PHONE, &refuses)), Reason::Number);
     send("+14155552673", &alone).unwrap();
