@@ -188,9 +188,9 @@ impl SentOtp {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
 struct Data<'a> {
-    #[serde(borrow, default)]
     otp_id: Field<'a>,
 }
 

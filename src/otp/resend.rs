@@ -107,8 +107,8 @@ pub struct Resent {
     pub metadata: Metadata,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
 struct Data<'a> {
-    #[serde(borrow, default)]
     resent: Field<'a>,
 }

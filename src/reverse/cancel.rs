@@ -86,10 +86,9 @@ pub struct Cancellation {
     pub metadata: Metadata,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
 struct Data<'a> {
-    #[serde(borrow, default)]
     otp_id: Field<'a>,
-    #[serde(borrow, default)]
     status: Field<'a>,
 }

@@ -255,23 +255,16 @@ impl fmt::Debug for Instructions {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
 struct Data<'a> {
-    #[serde(borrow, default)]
     otp_id: Field<'a>,
-    #[serde(borrow, default)]
     number: Field<'a>,
-    #[serde(borrow, default)]
     factor: Field<'a>,
-    #[serde(borrow, default)]
     to: Field<'a>,
-    #[serde(borrow, default)]
     service: Field<'a>,
-    #[serde(borrow, default)]
     expires_at: Field<'a>,
-    #[serde(borrow, default)]
     ui: Field<'a>,
-    #[serde(borrow, default)]
     success_url: Field<'a>,
 }
 

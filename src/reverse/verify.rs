@@ -115,15 +115,12 @@ impl ReverseStatus {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default, bound(deserialize = "'de: 'a"))]
 struct Data<'a> {
-    #[serde(borrow, default)]
     otp_id: Field<'a>,
-    #[serde(borrow, default)]
     status: Field<'a>,
-    #[serde(borrow, default)]
     verified: Field<'a>,
-    #[serde(borrow, default)]
     expires_at: Field<'a>,
 }
 
