@@ -99,6 +99,10 @@ impl Client {
     /// The key is read from `CONTIGUITY_API_KEY`, or else from `CONTIGUITY_TOKEN`. The base URL is
     /// read from `CONTIGUITY_BASE_URL`, if set. A blank variable counts as not set.
     ///
+    /// With `CONTIGUITY_ALLOW_INSECURE_HTTP=1`, the base URL may be plain http on any host, as with
+    /// [`allow_insecure_http`](ClientBuilder::allow_insecure_http). **Anyone on the network path can
+    /// then read the key, numbers and codes.** It is meant for a sandbox in another container.
+    ///
     /// # Errors
     ///
     /// [`Error::Config`] if no key is set, or if a value cannot be used.
@@ -119,7 +123,12 @@ impl Client {
         };
         let key =
             key.ok_or_else(|| Error::config(format!("no API key; set {first} (or {second}) in the environment")))?;
-        let builder = Self::builder(key);
+        let mut builder = Self::builder(key);
+        match variable(INSECURE_VARIABLE)?.as_deref().map(str::trim) {
+            None | Some("0") => {}
+            Some("1") => builder = builder.allow_insecure_http(),
+            Some(_) => return Err(Error::config(format!("{INSECURE_VARIABLE} must be 1 or 0, or not set"))),
+        }
         match variable(URL_VARIABLE)? {
             Some(url) => builder.base_url(url).build_with_url_from(URL_VARIABLE),
             None => builder.build(),
@@ -541,6 +550,8 @@ const BASE_URL: &str = "https://api.contiguity.com";
 const KEY_VARIABLES: [&str; 2] = ["CONTIGUITY_API_KEY", "CONTIGUITY_TOKEN"];
 
 const URL_VARIABLE: &str = "CONTIGUITY_BASE_URL";
+
+const INSECURE_VARIABLE: &str = "CONTIGUITY_ALLOW_INSECURE_HTTP";
 
 /// A service that takes longer to accept a text is not well, and a person at a form does not wait
 /// longer either.

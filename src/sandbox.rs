@@ -36,7 +36,8 @@
 //!   text changes nothing. A cancelled session can be cancelled again. A verified or expired one
 //!   cannot be cancelled, and the response is 400.
 //! - **Languages** are the 34 that the vendor documents. Any other is refused with 400, unless
-//!   [`Sandbox::any_language`] was called. Messages and instructions are in English regardless.
+//!   [`Sandbox::any_language`] was called. See [texts in other
+//!   languages](#texts-in-other-languages).
 //! - **Webhooks** are posted to the session's `success_url` when it is verified, signed with
 //!   [`Sandbox::webhook_secret`]. Without a 2xx response within 3 seconds, the webhook is sent
 //!   again after 0.1, 0.4 and 1.6 seconds. Webhooks are sent to loopback hosts only. Names
@@ -45,13 +46,20 @@
 //! - **Malformed requests** are refused with 400, or another 4xx status, and a message that says
 //!   why.
 //!
+//! # Texts in other languages
+//!
+//! A message is in the requested language if that is Afrikaans, Danish, Dutch, French, German,
+//! Italian, Norwegian, Portuguese (of Portugal or Brazil), Spanish or Swedish, and in English
+//! otherwise. The service's own wording may differ, so read [`Sms::code`] instead of searching the
+//! text. The instructions of a reverse session are in English.
+//!
 //! # Limits
 //!
 //! - The sandbox serves only programs on this machine, not web pages. A request whose `Host` is not a
-//!   loopback name or address is refused with 421. A request with an `Origin` other than the
-//!   sandbox's own is refused with 403.
-//! - The newest 10,000 messages, codes, sessions and webhook attempts are kept, with up to 8 MiB of
-//!   text of each kind. Older ones are dropped. [`Sandbox::deliveries`] counts the messages to the
+//!   loopback name or address is refused with 421, unless [`SandboxBuilder::allow_host`] allows it. A
+//!   request with an `Origin` other than the sandbox's own is refused with 403.
+//! - The newest 10,000 messages, codes, sessions, texts from phones, requests and webhook attempts
+//!   are kept, with up to 8 MiB of text of each kind. Older ones are dropped. [`Sandbox::deliveries`] counts the messages to the
 //!   last 100,000 numbers.
 //! - Up to 256 connections are served at a time, and more have to wait. A connection is closed if
 //!   the next request does not arrive within 60 seconds.
@@ -60,7 +68,8 @@
 //!
 //! # Other programs and languages
 //!
-//! Any HTTP client can use the server. [`Sandbox::start_on`] gives it a fixed port:
+//! Any HTTP client can use the server. The command `contiguity sandbox` (feature `cli`) runs it beside
+//! other programs, and [`Sandbox::start_on`] gives it a fixed port:
 //!
 //! ```text
 //! curl http://127.0.0.1:4010/otp/new \
@@ -68,20 +77,39 @@
 //!     -d '{"to":"+14155552671","language":"en","name":"MyApp"}'
 //! ```
 //!
+//! In a browser, its URL shows a page with the phones and their messages, the sessions, the requests,
+//! the clock and the faults.
+//!
 //! These control calls mirror the methods of [`Sandbox`]. They use JSON and need no API key.
 //!
 //! | call | body | response |
 //! |---|---|---|
 //! | `GET /sandbox/messages` | | the messages, oldest first |
+//! | `GET /sandbox/phones/{number}` | | the last code of a phone, and its messages |
+//! | `GET /sandbox/sessions` | | the reverse sessions, oldest first |
+//! | `GET /sandbox/requests` | | the requests that arrived, oldest first |
 //! | `GET /sandbox/webhooks` | | the webhook attempts, oldest first |
+//! | `GET /sandbox/faults` | | the queued and the standing faults |
+//! | `GET /sandbox/snapshot` | | the newest 200 of each of these, and the texts from phones |
+//! | `GET /sandbox/events` | | server-sent events: one at once, and one after each change |
 //! | `POST /sandbox/text` | `{"from","to","body"}` | the sessions that this text verified |
 //! | `POST /sandbox/advance` | `{"seconds"}` | the sandbox's time |
 //! | `POST /sandbox/fail` | `{"fault"}` and its options | the number of queued faults |
+//! | `POST /sandbox/heal` | none, or `{}` | `{}` |
 //! | `POST /sandbox/reset` | none, or `{}` | `{}` |
 //!
 //! ```text
 //! messages: [{"to","text","code","otp_id","language","at"}]
+//! phones:   {"number","last_code","deliveries","messages"}
+//! sessions: [{"otp_id","number","to","factor","service","status",
+//!             "expires_at","link","success_url"}]
+//! requests: [{"method","path","body","status","response","fault","at"}]
 //! webhooks: [{"url","event_id","otp_id","attempt","status","error","at"}]
+//! faults:   {"queued":[…],"standing":[…]}
+//! snapshot: {"now","api_key","messages","texts","sessions","requests",
+//!            "webhooks","faults"}, where texts are
+//!           [{"from","to","body","verified":[otp_id],"at"}]
+//! events:   event: change, data: {"version"}
 //! text:     {"verified":[otp_id]}
 //! advance:  {"now"}
 //! fail:     {"waiting"}
@@ -94,32 +122,45 @@
 //! | `"status"` | `"status"`, and optionally `"after_acting"` and `"retry_after"` in seconds |
 //! | `"delay"` | `"seconds"` |
 //! | `"drop_before"`, `"drop_after"`, `"half"`, `"garbage"` | none |
+//!
+//! Each fault can also have
+//!
+//! - `"times"`, the number of requests that it affects (1 by default), or `"always": true`,
+//! - `"endpoint"`: `"new"`, `"verify"`, `"resend"`, `"initiate"`, `"status"` or `"cancel"`,
+//! - `"number"`, the phone that the requests are about.
 
 mod access;
 mod api;
 mod backend;
 mod bounded_map;
+mod builder;
 mod control;
+mod events;
 mod fault;
+mod log;
 mod message;
+mod page;
+mod saved;
 mod server;
 mod state;
+mod state_file;
 mod webhooks;
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::backend::Backend;
+use self::builder::Running;
+use self::fault::Faults;
 use self::server::Server;
 use crate::client::Client;
 use crate::phone::PhoneNumber;
 use crate::reverse;
 use crate::validate::Input;
 
-pub use self::fault::{Fault, StatusFault};
-pub use self::message::{Sms, WebhookAttempt};
+pub use self::builder::SandboxBuilder;
+pub use self::fault::{Endpoint, Fault, StatusFault};
+pub use self::message::{ReceivedRequest, Sms, WebhookAttempt};
 
 /// A running sandbox server. It listens on loopback and stops when dropped.
 ///
@@ -192,17 +233,25 @@ impl Sandbox {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn start_on(port: u16) -> io::Result<Self> {
-        let server = Server::start(port, MAX_REQUEST_TIME).map_err(|error| {
-            let advice = match error.kind() {
-                io::ErrorKind::AddrInUse => "; stop the program that uses the port, or choose another port",
-                io::ErrorKind::PermissionDenied => "; choose a port from 1024 to 65535",
-                _ => "",
-            };
-            io::Error::new(error.kind(), format!("the sandbox cannot listen on 127.0.0.1:{port}: {error}{advice}"))
-        })?;
-        let url = format!("http://{}", server.address);
-        let client = client_of(&url, Arc::clone(&server.backend));
-        Ok(Self { server, url, client })
+        Self::builder().port(port).start()
+    }
+
+    /// Creates a builder for a sandbox with other settings.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::NewOtp;
+    /// use contiguity::sandbox::Sandbox;
+    ///
+    /// let sandbox = Sandbox::builder().code("123456").start()?;
+    /// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+    /// let sent = request.send(&sandbox.client())?;
+    /// assert!(sent.verify("123456").send(&sandbox.client())?.verified);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder() -> SandboxBuilder {
+        SandboxBuilder::default()
     }
 
     /// Returns a client of this sandbox with default settings.
@@ -263,7 +312,7 @@ impl Sandbox {
     /// ```
     #[must_use]
     pub fn api_key(&self) -> &str {
-        API_KEY
+        api::API_KEY
     }
 
     /// Returns the phone with this number, to read its messages and to text from it.
@@ -283,7 +332,7 @@ impl Sandbox {
     /// ```
     #[track_caller]
     pub fn phone(&self, number: impl Into<Input<PhoneNumber>>) -> Phone<'_> {
-        Phone { sandbox: self, number: checked(number.into()) }
+        Phone { sandbox: self, number: number.into().expect_valid("phone number") }
     }
 
     /// Moves the sandbox's clock forward, so that codes and sessions expire.
@@ -308,7 +357,7 @@ impl Sandbox {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn advance(&self, by: Duration) {
-        self.server.backend.with(|state, _| state.advance(by));
+        self.server.backend.change(|state, _| state.advance(by));
     }
 
     /// Returns the sandbox's clock for [`Wait::clock`](reverse::Wait::clock).
@@ -339,7 +388,8 @@ impl Sandbox {
 
     /// Queues a [`Fault`] or [`StatusFault`] for the next API request.
     ///
-    /// Each queued fault affects one API request, in the order in which they were queued. A
+    /// Each queued fault affects one API request, in the order in which they were queued. A fault
+    /// that is limited to an endpoint or a number waits for the first request that it affects. A
     /// client's retry is another request. Faults do not affect control calls, requests that do not
     /// arrive whole, or those of web pages.
     ///
@@ -365,8 +415,108 @@ impl Sandbox {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn fail_next(&self, fault: impl Into<Fault>) {
+        self.fail_times(1, fault);
+    }
+
+    /// Queues a fault for the next `times` API requests that it affects.
+    ///
+    /// See [`fail_next`](Self::fail_next). If `times` is 0, nothing is queued.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::NewOtp;
+    /// use contiguity::sandbox::{Fault, Sandbox};
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// sandbox.fail_times(2, Fault::drop_before());
+    ///
+    /// // The client retries, since nothing was sent.
+    /// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+    /// request.send(&sandbox.client())?;
+    /// assert_eq!(sandbox.requests().len(), 3);
+    /// assert_eq!(sandbox.deliveries("+14155552671"), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn fail_times(&self, times: u32, fault: impl Into<Fault>) {
         let fault = fault.into();
-        self.server.backend.with(|state, _| state.faults.push_back(fault));
+        self.server.backend.change(|state, _| state.faults.queue(fault, times));
+    }
+
+    /// Makes all API requests that the fault affects fail, until [`heal`](Self::heal) or
+    /// [`reset`](Self::reset).
+    ///
+    /// A queued fault comes first. Among several standing faults, the latest that affects a request
+    /// applies.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::NewOtp;
+    /// use contiguity::sandbox::{Endpoint, Fault, Sandbox};
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// let client = sandbox.client().with_retries(0);
+    /// sandbox.fail_always(Fault::status(503).on(Endpoint::Verify));
+    ///
+    /// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+    /// let sent = request.send(&client)?;
+    /// let error = sent.verify("123456").send(&client).unwrap_err();
+    /// assert_eq!(error.status(), Some(503));
+    ///
+    /// sandbox.heal();
+    /// assert!(sent.verify("123456").send(&client).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn fail_always(&self, fault: impl Into<Fault>) {
+        let fault = fault.into();
+        self.server.backend.change(|state, _| state.faults.standing.push(fault));
+    }
+
+    /// Removes all faults, queued and standing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::NewOtp;
+    /// use contiguity::sandbox::{Fault, Sandbox};
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// sandbox.fail_always(Fault::garbage());
+    /// sandbox.heal();
+    ///
+    /// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+    /// assert!(request.send(&sandbox.client()).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn heal(&self) {
+        self.server.backend.change(|state, _| state.faults = Faults::default());
+    }
+
+    /// Returns the requests that arrived, oldest first, with their responses.
+    ///
+    /// Requests that were refused are listed as well, and each retry of a client. Control calls are
+    /// not. The newest 10,000 are kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::NewOtp;
+    /// use contiguity::sandbox::Sandbox;
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+    /// request.send(&sandbox.client())?;
+    /// let requests = sandbox.requests();
+    /// assert_eq!(
+    ///     requests[0].body,
+    ///     r#"{"to":"+14155552671","language":"en","name":"MyApp"}"#,
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
+        self.server.backend.read(|state, _| state.requests().cloned().collect())
     }
 
     /// Accepts languages that the vendor does not document, such as `eo`.
@@ -392,7 +542,7 @@ impl Sandbox {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn any_language(&self) {
-        self.server.backend.with(|state, _| state.any_language = true);
+        self.server.backend.change(|state, _| state.any_language = true);
     }
 
     /// Returns the number of text messages sent to a number.
@@ -420,13 +570,13 @@ impl Sandbox {
     /// ```
     #[track_caller]
     pub fn deliveries(&self, number: impl Into<Input<PhoneNumber>>) -> usize {
-        let number = checked(number.into());
-        self.server.backend.with(|state, _| state.deliveries(number))
+        let number = number.into().expect_valid("phone number");
+        self.server.backend.read(|state, _| state.deliveries(number))
     }
 
     /// Returns the secret that signs this sandbox's webhooks, such as `whsec_…`.
     ///
-    /// Each sandbox has its own.
+    /// Each sandbox has its own, unless [`SandboxBuilder::webhook_secret`] sets it.
     ///
     /// # Examples
     ///
@@ -469,13 +619,14 @@ impl Sandbox {
     /// ```
     #[must_use]
     pub fn webhooks(&self) -> Vec<WebhookAttempt> {
-        self.server.backend.with(|state, _| state.attempts().cloned().collect())
+        self.server.backend.read(|state, _| state.attempts().cloned().collect())
     }
 
     /// Removes all messages, codes, sessions, counts, faults and webhooks, and sets the clock to
     /// the real time.
     ///
-    /// The URL, the webhook secret and [`any_language`](Self::any_language) stay as they are.
+    /// The URL, the settings of the builder and [`any_language`](Self::any_language) stay as they
+    /// are.
     ///
     /// # Examples
     ///
@@ -491,7 +642,39 @@ impl Sandbox {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reset(&self) {
-        self.server.backend.with(|state, _| state.reset());
+        self.server.backend.change(|state, _| state.reset());
+    }
+}
+
+impl SandboxBuilder {
+    /// Starts the sandbox.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error of the kind
+    ///
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput) if the code, the webhook secret or an allowed
+    ///   host is not valid,
+    /// - [`AddrInUse`](io::ErrorKind::AddrInUse) if the port is in use,
+    ///   [`AddrNotAvailable`](io::ErrorKind::AddrNotAvailable) if this machine does not have the
+    ///   address, and [`PermissionDenied`](io::ErrorKind::PermissionDenied) if this program may not
+    ///   use the port,
+    /// - [`InvalidData`](io::ErrorKind::InvalidData) if the state file is not one, which leaves it as
+    ///   it is. Other kinds are those of reading and writing it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use contiguity::sandbox::Sandbox;
+    ///
+    /// let error = Sandbox::builder().code("abc").start().unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    /// assert_eq!(error.to_string(), "`code` must have 4 to 10 digits, such as 123456");
+    /// ```
+    pub fn start(self) -> io::Result<Sandbox> {
+        let Running { server, url, client } = self.run()?;
+        Ok(Sandbox { server, url, client })
     }
 }
 
@@ -532,7 +715,7 @@ pub struct SandboxClock<'a> {
 
 impl reverse::sealed::Clock for SandboxClock<'_> {
     fn now(&self) -> Instant {
-        let advanced = self.sandbox.server.backend.with(|state, _| state.advanced);
+        let advanced = self.sandbox.server.backend.read(|state, _| state.advanced);
         self.began.checked_add(advanced).unwrap_or(self.began)
     }
 
@@ -590,7 +773,7 @@ impl Phone<'_> {
     #[must_use]
     pub fn messages(&self) -> Vec<Sms> {
         let backend = &self.sandbox.server.backend;
-        backend.with(|state, _| state.messages().filter(|sms| sms.to == self.number).cloned().collect())
+        backend.read(|state, _| state.messages().filter(|sms| sms.to == self.number).cloned().collect())
     }
 
     /// Returns the newest message, if there is one.
@@ -611,7 +794,28 @@ impl Phone<'_> {
     #[must_use]
     pub fn last_message(&self) -> Option<Sms> {
         let backend = &self.sandbox.server.backend;
-        backend.with(|state, _| state.messages().rfind(|sms| sms.to == self.number).cloned())
+        backend.read(|state, _| state.messages().rfind(|sms| sms.to == self.number).cloned())
+    }
+
+    /// Returns the code in the newest message, if there is one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use contiguity::NewOtp;
+    /// use contiguity::sandbox::Sandbox;
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// let client = sandbox.client();
+    /// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
+    /// let sent = request.send(&client)?;
+    /// let code = sandbox.phone("+14155552671").last_code().expect("a code");
+    /// assert!(sent.verify(code).send(&client)?.verified);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn last_code(&self) -> Option<String> {
+        self.last_message().map(|sms| sms.code)
     }
 
     /// Texts `body` from this phone to the number `to`.
@@ -638,23 +842,3 @@ impl Phone<'_> {
         self.sandbox.server.backend.text(self.number, to, body);
     }
 }
-
-fn client_of(url: &str, backend: Arc<Backend>) -> Client {
-    let clock = move || backend.with(|_, now| now);
-    let client = Client::builder(API_KEY).base_url(url).clock(clock).build();
-    client.expect("a loopback URL and a visible key are valid settings")
-}
-
-#[track_caller]
-fn checked(number: Input<PhoneNumber>) -> PhoneNumber {
-    match number.check() {
-        Ok(number) => number,
-        Err(problem) => panic!("invalid phone number: {problem}"),
-    }
-}
-
-const API_KEY: &str = "contiguity_sk_sandbox";
-
-/// Longer than clients keep idle connections, so that none sends a request as its connection is
-/// closed.
-const MAX_REQUEST_TIME: Duration = Duration::from_secs(60);

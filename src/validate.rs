@@ -35,6 +35,18 @@ impl<T> Input<T> {
     }
 }
 
+#[cfg(feature = "sandbox")]
+impl<T> Input<T> {
+    /// Returns the value, or panics with the problem of the text, for code that runs in tests.
+    #[track_caller]
+    pub(crate) fn expect_valid(self, what: &str) -> T {
+        match self.0 {
+            Ok(value) => value,
+            Err(problem) => panic!("invalid {what}: {problem}"),
+        }
+    }
+}
+
 /// Refused text is not shown, since it may be a phone number.
 impl<T: fmt::Debug> fmt::Debug for Input<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -161,7 +161,8 @@ fn a_refusal_says_what_to_do() {
     for (head, message) in [
         (
             "GET / HTTP/1.1\nHost: example.com",
-            "the sandbox serves loopback hosts only; use localhost, 127.0.0.1 or [::1] in the URL",
+            "this host is not allowed; use localhost, 127.0.0.1 or [::1] in the URL, or start the sandbox with \
+             `--allow-host` (in Rust, `allow_host`)",
         ),
         (
             "GET / HTTP/1.1\nHost: localhost\nOrigin: https://example.com",

@@ -7,7 +7,7 @@
 use std::fmt::Display;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hyper::header::{ALLOW, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, StatusCode, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Serialize;
@@ -15,7 +15,8 @@ use serde_json::{Map, Value, json};
 
 use crate::language::Language;
 use crate::phone::PhoneNumber;
-use crate::sandbox::state::{SessionRequest, SessionStatus, State, UnknownId, random_text};
+use crate::sandbox::fault::{Endpoint, Target};
+use crate::sandbox::state::{Session, SessionRequest, SessionStatus, State, UnknownId, random_text};
 
 /// Acts on a request to the API, and returns the response in its envelope.
 pub(super) fn respond(request: &ApiRequest<'_>, state: &mut State, now: SystemTime) -> ApiResponse {
@@ -37,7 +38,7 @@ pub(super) struct ApiRequest<'a> {
 /// A response, before it is written to a socket.
 pub(super) struct ApiResponse {
     pub(super) status: StatusCode,
-    pub(super) header: Option<(HeaderName, HeaderValue)>,
+    pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
 }
 
@@ -67,24 +68,52 @@ fn authorize(request: &ApiRequest<'_>) -> Result<(), Rejection> {
     Ok(())
 }
 
+/// Returns what a request is about. It may be malformed, and is not acted on.
+pub(super) fn target(request: &ApiRequest<'_>, state: &State) -> Target {
+    let Some((endpoint, id)) = endpoint(request.path) else { return Target { endpoint: None, number: None } };
+    let fields = request.body.and_then(|body| serde_json::from_slice::<Value>(body).ok()).unwrap_or_default();
+    let field = |name: &str| fields.get(name).and_then(Value::as_str);
+    let number = match endpoint {
+        Endpoint::New => field("to").and_then(|to| PhoneNumber::parse(to).ok()),
+        Endpoint::Initiate => field("number").and_then(|number| PhoneNumber::parse(number).ok()),
+        Endpoint::Verify | Endpoint::Resend => field("otp_id").and_then(|id| state.number_of_code(id)),
+        Endpoint::Status | Endpoint::Cancel => state.session(&id).ok().map(|session| session.number),
+    };
+    Target { endpoint: Some(endpoint), number }
+}
+
 fn act(request: &ApiRequest<'_>, state: &mut State, now: SystemTime) -> Result<Value, Rejection> {
-    let segments: Vec<&str> = request.path.split('/').skip(1).collect();
-    match *segments.as_slice() {
-        ["otp", "new"] => new(&request.fields()?, state, now),
-        ["otp", "verify"] => verify(&request.fields()?, state, now),
-        ["otp", "resend"] => resend(&request.fields()?, state, now),
-        ["otp", "reverse", "initiate"] => initiate(&request.fields()?, state, now),
-        ["otp", "reverse", "verify", id] if !id.is_empty() => {
+    let (endpoint, id) = endpoint(request.path).ok_or_else(Rejection::not_found)?;
+    match endpoint {
+        Endpoint::New => new(&request.fields()?, state, now),
+        Endpoint::Verify => verify(&request.fields()?, state, now),
+        Endpoint::Resend => resend(&request.fields()?, state, now),
+        Endpoint::Initiate => initiate(&request.fields()?, state, now),
+        Endpoint::Status => {
             request.require(&Method::GET)?;
-            status(&decoded(id), state, now)
+            status(&id, state, now)
         }
-        ["otp", "reverse", "cancel", id] if !id.is_empty() => {
+        Endpoint::Cancel => {
             // Clients send no body, an empty object, or an empty body that they call JSON.
             request.require(&Method::POST)?;
-            cancel(&decoded(id), state, now)
+            cancel(&id, state, now)
         }
-        _ => Err(Rejection::not_found()),
     }
+}
+
+/// Returns the endpoint at a path, and the id at its end, which is empty for most endpoints.
+fn endpoint(path: &str) -> Option<(Endpoint, String)> {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let (endpoint, id) = match *segments.as_slice() {
+        ["otp", "new"] => (Endpoint::New, ""),
+        ["otp", "verify"] => (Endpoint::Verify, ""),
+        ["otp", "resend"] => (Endpoint::Resend, ""),
+        ["otp", "reverse", "initiate"] => (Endpoint::Initiate, ""),
+        ["otp", "reverse", "verify", id] if !id.is_empty() => (Endpoint::Status, id),
+        ["otp", "reverse", "cancel", id] if !id.is_empty() => (Endpoint::Cancel, id),
+        _ => return None,
+    };
+    Some((endpoint, decoded(id)))
 }
 
 fn new(fields: &RequestFields, state: &mut State, now: SystemTime) -> Result<Value, Rejection> {
@@ -123,20 +152,26 @@ fn initiate(fields: &RequestFields, state: &mut State, now: SystemTime) -> Resul
         return Err(Rejection::bad_request("success_url must be an absolute http or https URL"));
     }
 
-    let session = state.open_session(SessionRequest { number, factor, to, success_url }, now);
+    let service = service.to_owned();
+    let session = state.open_session(SessionRequest { number, factor, to, service, success_url }, now);
     Ok(json!({
         "otp_id": session.otp_id.as_str(),
         "number": session.number.as_str(),
         "factor": session.factor,
         "to": session.to,
-        "service": service,
+        "service": session.service,
         "expires_at": iso_8601(session.expires_at),
         "ui": {
             "text": format!("Text {} to {} to verify your phone number.", session.factor, session.to),
-            "qr_code": format!("sms:{}?body={}", session.to, utf8_percent_encode(&session.factor, UNRESERVED)),
+            "qr_code": link(&session),
         },
         "success_url": session.success_url.as_deref(),
     }))
+}
+
+/// Returns the link that opens the messages of a phone, with number and text filled in.
+pub(super) fn link(session: &Session) -> String {
+    format!("sms:{}?body={}", session.to, utf8_percent_encode(&session.factor, UNRESERVED))
 }
 
 fn status(id: &str, state: &State, now: SystemTime) -> Result<Value, Rejection> {
@@ -161,7 +196,7 @@ fn is_absolute_url(text: &str) -> bool {
     })
 }
 
-fn decoded(segment: &str) -> String {
+pub(super) fn decoded(segment: &str) -> String {
     percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
@@ -254,7 +289,9 @@ impl Rejection {
 
     pub(super) fn into_response(self, now: SystemTime) -> ApiResponse {
         let data = json!({ "error": self.message, "status": self.status.as_u16() });
-        ApiResponse { header: self.header, ..ApiResponse::new(self.status, &envelope("err_", "error", &data, now)) }
+        let mut response = ApiResponse::new(self.status, &envelope("err_", "error", &data, now));
+        response.headers.extend(self.header);
+        response
     }
 }
 
@@ -267,7 +304,8 @@ impl From<UnknownId> for Rejection {
 impl ApiResponse {
     pub(super) fn new(status: StatusCode, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body).expect("text, numbers and maps with text keys are valid JSON");
-        Self { status, header: None, body }
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        Self { status, headers, body }
     }
 }
 
@@ -299,8 +337,11 @@ pub(super) const MAX_BODY_BYTES: usize = 64 << 10;
 /// As the vendor's `OpenAPI` document says.
 const MAX_FACTOR_CHARACTERS: usize = 16;
 
+/// A key for clients that have none of their own.
+pub(super) const API_KEY: &str = "contiguity_sk_sandbox";
+
 /// Real keys begin with this. A key for another service is noticed.
-const KEY_PREFIX: &str = "contiguity_sk_";
+pub(super) const KEY_PREFIX: &str = "contiguity_sk_";
 
 /// The languages that the vendor documents.
 const LANGUAGES: [&str; 34] = [

@@ -45,9 +45,14 @@ impl<K: Clone + Eq + Hash, V> BoundedMap<K, V> {
         self.entries.get_mut(key)
     }
 
+    /// The entries, oldest first.
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
+        self.order.iter().map(|(key, _)| (key, self.entries.get(key).expect("each key has an entry")))
+    }
+
     /// The values, oldest first.
     pub(super) fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
-        self.order.iter().map(|(key, _)| self.entries.get(key).expect("each key has an entry"))
+        self.iter().map(|(_, value)| value)
     }
 }
 

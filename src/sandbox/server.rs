@@ -3,26 +3,26 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::pin::Pin;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-use super::{access, control, webhooks};
+use super::{access, control, events, log, page, webhooks};
 use crate::sandbox::api::{self, ApiRequest, ApiResponse, MAX_BODY_BYTES, Rejection};
-use crate::sandbox::backend::Backend;
+use crate::sandbox::backend::{Backend, Settings};
 use crate::sandbox::fault::{FaultKind, StatusFault};
 
 /// A running server, until it is dropped.
@@ -34,16 +34,15 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Listens on loopback, on a free port if `port` is 0. A request must arrive within
-    /// `max_request_time`.
-    pub(super) fn start(port: u16, max_request_time: Duration) -> io::Result<Self> {
-        let listener = StdListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    /// Listens on `address`, on a free port if its port is 0.
+    pub(super) fn start(address: SocketAddr, settings: Settings) -> io::Result<Self> {
+        let listener = StdListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
 
         let (stop, stopped) = oneshot::channel();
-        let (ready, started) = mpsc::channel();
-        let run = move || match open(listener, max_request_time) {
+        let (ready, started) = std::sync::mpsc::channel();
+        let run = move || match open(listener, settings) {
             Ok((runtime, backend)) => {
                 if ready.send(Ok(backend)).is_ok() {
                     let _ = runtime.block_on(stopped);
@@ -71,7 +70,7 @@ impl Drop for Server {
 }
 
 /// Accepts connections once the runtime runs.
-fn open(listener: StdListener, max_request_time: Duration) -> io::Result<(Runtime, Arc<Backend>)> {
+fn open(listener: StdListener, settings: Settings) -> io::Result<(Runtime, Arc<Backend>)> {
     let runtime = Builder::new_current_thread()
         .enable_io()
         .enable_time()
@@ -79,7 +78,7 @@ fn open(listener: StdListener, max_request_time: Duration) -> io::Result<(Runtim
         .max_blocking_threads(MAX_WEBHOOK_THREADS)
         .thread_name("contiguity-sandbox-webhook")
         .build()?;
-    let backend = Arc::new(Backend::new(runtime.handle().clone(), webhooks::agent(), max_request_time));
+    let backend = Arc::new(Backend::new(settings, runtime.handle().clone(), webhooks::agent()));
     let listener = {
         let _inside = runtime.enter();
         TcpListener::from_std(listener)?
@@ -101,12 +100,13 @@ async fn accept(listener: TcpListener, backend: Arc<Backend>) {
     }
 }
 
-async fn converse(stream: TcpStream, backend: Arc<Backend>, _permit: OwnedSemaphorePermit) {
+async fn converse(stream: TcpStream, backend: Arc<Backend>, permit: OwnedSemaphorePermit) {
     // Head and body leave in one write. Nagle's algorithm would only delay half responses.
     let _ = stream.set_nodelay(true);
     let Ok(address) = stream.local_addr() else { return };
     let max_request_time = backend.max_request_time;
-    let service = service_fn(move |request| serve(Arc::clone(&backend), request, address.port()));
+    let permit = Mutex::new(Some(permit));
+    let service = service_fn(|request| serve(&backend, request, address.port(), &permit));
     let conversation = http1::Builder::new()
         // Some clients shut down their side after the request and still read the response.
         .half_close(true)
@@ -118,63 +118,115 @@ async fn converse(stream: TcpStream, backend: Arc<Backend>, _permit: OwnedSemaph
     let _ = conversation.await;
 }
 
-async fn serve(backend: Arc<Backend>, request: Request<Incoming>, port: u16) -> Result<Response<ResponseBody>, Closed> {
+/// Responds to a request. An event stream gives up the permit of its connection.
+async fn serve(
+    backend: &Arc<Backend>,
+    request: Request<Incoming>,
+    port: u16,
+    permit: &Mutex<Option<OwnedSemaphorePermit>>,
+) -> Result<Response<ResponseBody>, Closed> {
     let (head, body) = request.into_parts();
-    let reject = |rejection: Rejection| Ok(whole(backend.with(|_, now| rejection.into_response(now))));
-    let Ok(body) = tokio::time::timeout(backend.max_request_time, read(body)).await else {
-        return reject(Rejection::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"));
-    };
-    let body = body?;
-    if let Err(rejection) = access::check(&head, port) {
-        return reject(rejection);
-    }
+    let body = tokio::time::timeout(backend.max_request_time, read(body)).await;
+    let late = || Rejection::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time");
+    let is_complete = body.is_ok();
+    let body = body.unwrap_or(Ok(None))?;
     let request = ApiRequest {
         method: &head.method,
         path: head.uri.path(),
         authorization: head.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes),
         body: body.as_deref(),
     };
+    let check = if is_complete { access::check(&head, backend, port) } else { Err(late()) };
+    if let Err(rejection) = check {
+        return Ok(whole(backend.change(|state, now| {
+            let response = rejection.into_response(now);
+            state.log(log::received(&request, None, Some(&response), now));
+            response
+        })));
+    }
+    if let Some(file) = page::respond(&request) {
+        return Ok(whole(file));
+    }
+    if request.path == events::PATH {
+        return match events::open(&request, backend) {
+            Ok(events) => {
+                drop(permit.lock().unwrap_or_else(PoisonError::into_inner).take());
+                Ok(events_response(events))
+            }
+            Err(rejection) => Ok(whole(backend.read(|_, now| rejection.into_response(now)))),
+        };
+    }
     if control::is_control(request.path) {
-        return Ok(whole(control::respond(&request, &backend)));
+        return saved(backend, Ok(whole(control::respond(&request, backend))));
     }
 
     let mut delay = Duration::ZERO;
     // Under one lock, so that a fault belongs to the request that acts, or does not act, with it.
-    let response = backend.with(|state, now| {
-        let fault = state.faults.pop_front().map(|fault| fault.kind);
-        let mut act = || api::respond(&request, state, now);
-        match fault {
-            None => Ok(whole(act())),
-            Some(FaultKind::Delay(time)) => {
-                delay = time;
-                Ok(whole(act()))
-            }
-            Some(FaultKind::Half) => Ok(half(act())),
-            Some(FaultKind::Garbage) => {
-                act();
-                Ok(garbage())
-            }
-            Some(FaultKind::DropAfter) => {
-                act();
-                Err(Closed)
-            }
-            Some(FaultKind::DropBefore) => Err(Closed),
-            Some(FaultKind::Status(StatusFault { status, after_acting, retry_after })) => {
-                if after_acting {
-                    act();
-                }
-                let status = StatusCode::from_u16(status).expect("a fault's status is from 200 to 599");
-                let message = status.canonical_reason().unwrap_or("a fault of the sandbox");
-                let response = Rejection::new(status, message).into_response(now);
-                let header = retry_after.map(|wait| (RETRY_AFTER, whole_seconds(wait)));
-                Ok(whole(ApiResponse { header, ..response }))
-            }
+    let response = backend.change(|state, now| {
+        let target = api::target(&request, state);
+        let fault = state.faults.take(target);
+        let response = apply(fault.as_ref(), || api::respond(&request, state, now), now);
+        if let Some(FaultKind::Delay(time)) = fault {
+            delay = time;
         }
+        state.log(log::received(&request, fault.as_ref(), response.as_ref().ok().map(|(response, _)| response), now));
+        response.map(|(response, missing)| http_response(response, missing))
     });
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
-    response
+    saved(backend, response)
+}
+
+/// Returns the response that a fault leaves, and how many bytes of its body are missing.
+fn apply(
+    fault: Option<&FaultKind>,
+    act: impl FnOnce() -> ApiResponse,
+    now: SystemTime,
+) -> Result<(ApiResponse, usize), Closed> {
+    let response = match fault {
+        None | Some(FaultKind::Delay(_)) => act(),
+        Some(FaultKind::Half) => {
+            let mut response = act();
+            let missing = response.body.len().div_ceil(2);
+            response.body.truncate(response.body.len() - missing);
+            return Ok((response, missing));
+        }
+        Some(FaultKind::Garbage) => {
+            act();
+            garbage()
+        }
+        Some(FaultKind::DropAfter) => {
+            act();
+            return Err(Closed);
+        }
+        Some(FaultKind::DropBefore) => return Err(Closed),
+        Some(FaultKind::Status(StatusFault { status, after_acting, retry_after })) => {
+            if *after_acting {
+                act();
+            }
+            let status = StatusCode::from_u16(*status).expect("a fault's status is from 200 to 599");
+            let message = status.canonical_reason().unwrap_or("a fault of the sandbox");
+            let mut response = Rejection::new(status, message).into_response(now);
+            response.headers.extend(retry_after.map(|wait| (RETRY_AFTER, whole_seconds(wait))));
+            response
+        }
+    };
+    Ok((response, 0))
+}
+
+/// Replaces the response to a change that could not be kept in the state file.
+fn saved(
+    backend: &Backend,
+    response: Result<Response<ResponseBody>, Closed>,
+) -> Result<Response<ResponseBody>, Closed> {
+    match backend.file_problem() {
+        None => response,
+        Some(problem) => {
+            let rejection = Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, problem);
+            Ok(whole(backend.read(|_, now| rejection.into_response(now))))
+        }
+    }
 }
 
 /// Returns the whole body, or `None` if it is too long.
@@ -196,32 +248,32 @@ async fn read(mut body: Incoming) -> Result<Option<Vec<u8>>, Closed> {
     Ok((length <= MAX_BODY_BYTES).then_some(bytes))
 }
 
-fn whole(mut response: ApiResponse) -> Response<ResponseBody> {
-    if matches!(response.status.as_u16(), 204 | 205 | 304) {
-        response.body.clear();
-    }
+fn whole(response: ApiResponse) -> Response<ResponseBody> {
     http_response(response, 0)
 }
 
-fn half(mut response: ApiResponse) -> Response<ResponseBody> {
-    let missing = response.body.len().div_ceil(2);
-    response.body.truncate(response.body.len() - missing);
-    http_response(response, missing)
-}
-
-fn garbage() -> Response<ResponseBody> {
+fn garbage() -> ApiResponse {
     let page = b"<html>\r\n<head><title>Welcome</title></head>\r\n<body><h1>It works!</h1></body>\r\n</html>\r\n";
-    let header = Some((CONTENT_TYPE, HeaderValue::from_static("text/html")));
-    whole(ApiResponse { status: StatusCode::OK, header, body: page.to_vec() })
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("text/html"))]);
+    ApiResponse { status: StatusCode::OK, headers, body: page.to_vec() }
 }
 
-fn http_response(ApiResponse { status, header, body }: ApiResponse, missing: usize) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody { bytes: body.into(), missing, flushed: false });
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Some((name, value)) = header {
-        response.headers_mut().insert(name, value);
+fn http_response(ApiResponse { status, headers, mut body }: ApiResponse, missing: usize) -> Response<ResponseBody> {
+    if matches!(status.as_u16(), 204 | 205 | 304) {
+        body.clear();
     }
+    let mut response = Response::new(ResponseBody::Whole { bytes: body.into(), missing, is_flushed: false });
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+fn events_response(events: mpsc::Receiver<Bytes>) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::Events(events));
+    response.headers_mut().extend([
+        (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ]);
     response
 }
 
@@ -229,12 +281,16 @@ fn whole_seconds(wait: Duration) -> HeaderValue {
     HeaderValue::from(wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)))
 }
 
-/// A body that may be shorter than its `Content-Length`.
-struct ResponseBody {
-    bytes: Bytes,
-    /// The bytes that `Content-Length` counts and that are never sent.
-    missing: usize,
-    flushed: bool,
+enum ResponseBody {
+    /// A body that may be shorter than its `Content-Length`.
+    Whole {
+        bytes: Bytes,
+        /// The bytes that `Content-Length` counts and that are never sent.
+        missing: usize,
+        is_flushed: bool,
+    },
+    /// An event stream, which ends with its sender.
+    Events(mpsc::Receiver<Bytes>),
 }
 
 impl Body for ResponseBody {
@@ -242,28 +298,29 @@ impl Body for ResponseBody {
     type Error = Closed;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Closed>>> {
-        if !self.bytes.is_empty() {
-            let bytes = std::mem::take(&mut self.bytes);
-            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        match &mut *self {
+            Self::Events(events) => events.poll_recv(context).map(|event| event.map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Whole { bytes, .. } if !bytes.is_empty() => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Whole { missing: 0, .. } => Poll::Ready(None),
+            Self::Whole { is_flushed: true, .. } => Poll::Ready(Some(Err(Closed))),
+            Self::Whole { is_flushed, .. } => {
+                // hyper sends what it has when the body is not ready, and drops it when the body fails.
+                *is_flushed = true;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
         }
-        if self.missing == 0 {
-            return Poll::Ready(None);
-        }
-        if !self.flushed {
-            // hyper sends what it has when the body is not ready, and drops it when the body fails.
-            self.flushed = true;
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(Some(Err(Closed)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_empty() && self.missing == 0
+        matches!(self, Self::Whole { bytes, missing: 0, .. } if bytes.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact((self.bytes.len() + self.missing) as u64)
+        match self {
+            Self::Whole { bytes, missing, .. } => SizeHint::with_exact((bytes.len() + missing) as u64),
+            Self::Events(_) => SizeHint::default(),
+        }
     }
 }
 
@@ -290,15 +347,24 @@ const MAX_WEBHOOK_THREADS: usize = 8;
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
-    use std::net::TcpStream;
+    use std::net::{Ipv4Addr, TcpStream};
 
     use super::*;
+    use crate::sandbox::state::State;
 
     /// Sends the start of a request, and returns everything that the server sends until it closes
     /// the connection.
     #[track_caller]
     fn response_to(start: &str) -> String {
-        let server = Server::start(0, Duration::from_millis(100)).expect("a server");
+        let settings = Settings {
+            state: State::default(),
+            file: None,
+            webhook_secret: "whsec_test".to_owned(),
+            hosts: Vec::new(),
+            is_exposed: false,
+            max_request_time: Duration::from_millis(100),
+        };
+        let server = Server::start((Ipv4Addr::LOCALHOST, 0).into(), settings).expect("a server");
         let mut stream = TcpStream::connect(server.address).expect("a connection");
         stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
         stream.write_all(start.as_bytes()).expect("a request");

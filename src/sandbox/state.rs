@@ -1,31 +1,37 @@
 //! The sandbox's state, and the operations on it. Nothing here uses a socket or reads the clock.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
 
 use crate::language::Language;
 use crate::otp_id::OtpId;
 use crate::phone::PhoneNumber;
 use crate::sandbox::bounded_map::BoundedMap;
-use crate::sandbox::fault::Fault;
-use crate::sandbox::message::{Sms, WebhookAttempt};
+use crate::sandbox::fault::Faults;
+use crate::sandbox::message::{self, PhoneText, ReceivedRequest, SavedSms, Sms, WebhookAttempt};
 
 /// Everything behind the endpoints. Each `now` is the sandbox's time, see [`State::time`].
 pub(super) struct State {
     /// How far the sandbox's clock is ahead of the real one.
-    ahead: Duration,
+    pub(super) ahead: Duration,
     /// How far the clock was moved in all. A reset keeps it, so that a wait never sees the time go
     /// back.
     pub(super) advanced: Duration,
     pub(super) any_language: bool,
-    codes: BoundedMap<String, Code>,
-    sessions: BoundedMap<String, Session>,
+    /// The code of every OTP, or `None` for random ones.
+    pub(super) fixed_code: Option<String>,
+    pub(super) codes: BoundedMap<String, Code>,
+    pub(super) sessions: BoundedMap<String, Session>,
     /// Messages, by serial number.
-    inbox: BoundedMap<u64, Sms>,
+    pub(super) inbox: BoundedMap<u64, Sms>,
     /// The number of messages sent to each phone.
-    deliveries: BoundedMap<PhoneNumber, usize>,
-    pub(super) faults: VecDeque<Fault>,
+    pub(super) deliveries: BoundedMap<PhoneNumber, usize>,
+    pub(super) faults: Faults,
+    /// Texts from phones, by serial number.
+    pub(super) texts: BoundedMap<u64, PhoneText>,
+    /// Requests to the API, by serial number.
+    requests: BoundedMap<u64, ReceivedRequest>,
     /// Webhook attempts, by serial number.
     attempts: BoundedMap<u64, WebhookAttempt>,
     /// A reset keeps it, so that an attempt from before the reset is not taken for a later one.
@@ -43,11 +49,14 @@ impl Default for State {
             ahead: Duration::ZERO,
             advanced: Duration::ZERO,
             any_language: false,
+            fixed_code: None,
             codes: BoundedMap::new(MAX_KEPT),
             sessions: BoundedMap::new(MAX_KEPT),
             inbox: BoundedMap::new(MAX_KEPT),
             deliveries: BoundedMap::new(MAX_COUNTED),
-            faults: VecDeque::new(),
+            faults: Faults::default(),
+            texts: BoundedMap::new(MAX_KEPT),
+            requests: BoundedMap::new(MAX_KEPT),
             attempts: BoundedMap::new(MAX_KEPT),
             last_serial: 0,
             resets: 0,
@@ -74,6 +83,7 @@ impl State {
         *self = Self {
             advanced: self.advanced,
             any_language: self.any_language,
+            fixed_code: self.fixed_code.take(),
             last_serial: self.last_serial,
             resets: self.resets + 1,
             ..Self::default()
@@ -90,13 +100,18 @@ impl State {
 impl State {
     pub(super) fn send_code(&mut self, to: PhoneNumber, language: Language, name: &str, now: SystemTime) -> OtpId {
         let id = random_id("otp_");
-        let code = format!("{:06}", fastrand::u32(..1_000_000));
-        let sms = Sms { to, text: format!("Your {name} code is {code}"), code, otp_id: id.clone(), language, at: now };
+        let code = self.fixed_code.clone().unwrap_or_else(|| format!("{:06}", fastrand::u32(..1_000_000)));
+        let text = message::text(&language, name, &code);
+        let sms = Sms { to, text, code, otp_id: id.clone(), language, at: now };
 
-        let code = Code { sms: sms.clone(), expires_at: now + CODE_LIFETIME, is_used: false };
-        self.codes.insert(id.as_str().to_owned(), code, text_bytes(&sms));
+        self.keep_code(Code { sms: sms.clone(), expires_at: now + CODE_LIFETIME, is_used: false });
         self.deliver(sms);
         id
+    }
+
+    pub(super) fn keep_code(&mut self, code: Code) {
+        let text_bytes = text_bytes(&code.sms);
+        self.codes.insert(code.sms.otp_id.as_str().to_owned(), code, text_bytes);
     }
 
     /// Returns whether the code is right, and uses it up. A wrong, used or expired code is `false`
@@ -119,6 +134,10 @@ impl State {
         Ok(is_open)
     }
 
+    pub(super) fn number_of_code(&self, id: &str) -> Option<PhoneNumber> {
+        self.codes.get(id).map(|code| code.sms.to)
+    }
+
     /// The messages that are kept, oldest first.
     pub(super) fn messages(&self) -> impl DoubleEndedIterator<Item = &Sms> {
         self.inbox.values()
@@ -133,12 +152,18 @@ impl State {
             Some(count) => *count += 1,
             None => self.deliveries.insert(sms.to, 1, 0),
         }
+        self.keep_message(sms);
+    }
+
+    pub(super) fn keep_message(&mut self, sms: Sms) {
         let (serial, text_bytes) = (self.next_serial(), text_bytes(&sms));
         self.inbox.insert(serial, sms, text_bytes);
     }
 }
 
-struct Code {
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Code {
+    #[serde(with = "SavedSms")]
     sms: Sms,
     expires_at: SystemTime,
     is_used: bool,
@@ -153,19 +178,29 @@ impl Code {
 /// Reverse OTP, where the person texts.
 impl State {
     pub(super) fn open_session(&mut self, request: SessionRequest, now: SystemTime) -> Session {
-        let SessionRequest { number, factor, to, success_url } = request;
+        let SessionRequest { number, factor, to, service, success_url } = request;
         let session = Session {
             otp_id: random_id("r_otp_"),
             number,
             factor: factor.unwrap_or_else(|| format!("{:04}", fastrand::u32(..10_000))),
             to: to.map_or_else(|| SERVICE_NUMBER.to_owned(), |to| to.as_str().to_owned()),
+            service,
             expires_at: now + SESSION_LIFETIME,
-            success_url: success_url.map(Arc::from),
+            success_url,
             status: SessionStatus::Pending,
         };
-        let text_bytes = session.factor.len() + session.success_url.as_ref().map_or(0, |url| url.len());
-        self.sessions.insert(session.otp_id.as_str().to_owned(), session.clone(), text_bytes);
+        self.keep_session(session.clone());
         session
+    }
+
+    pub(super) fn keep_session(&mut self, session: Session) {
+        let text_bytes = session.factor.len() + session.success_url.as_ref().map_or(0, String::len);
+        self.sessions.insert(session.otp_id.as_str().to_owned(), session, text_bytes);
+    }
+
+    /// The sessions that are kept, oldest first.
+    pub(super) fn sessions(&self) -> impl DoubleEndedIterator<Item = &Session> {
+        self.sessions.values()
     }
 
     pub(super) fn session(&self, id: &str) -> Result<&Session, UnknownId> {
@@ -205,7 +240,20 @@ impl State {
                 resets: self.resets,
             }
         };
-        ids.into_iter().map(verify).collect()
+        let verified: Vec<VerifiedSession> = ids.into_iter().map(verify).collect();
+        let ids = verified.iter().map(|session| session.otp_id.clone()).collect();
+        self.keep_text(PhoneText { from, to: to.to_owned(), body: body.to_owned(), verified: ids, at: now });
+        verified
+    }
+
+    pub(super) fn keep_text(&mut self, text: PhoneText) {
+        let (serial, text_bytes) = (self.next_serial(), text.to.len() + text.body.len());
+        self.texts.insert(serial, text, text_bytes);
+    }
+
+    /// The texts from phones that are kept, oldest first.
+    pub(super) fn texts(&self) -> impl DoubleEndedIterator<Item = &PhoneText> {
+        self.texts.values()
     }
 }
 
@@ -214,17 +262,19 @@ pub(super) struct SessionRequest {
     pub(super) number: PhoneNumber,
     pub(super) factor: Option<String>,
     pub(super) to: Option<PhoneNumber>,
+    pub(super) service: String,
     pub(super) success_url: Option<String>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Session {
     pub(super) otp_id: OtpId,
     pub(super) number: PhoneNumber,
     pub(super) factor: String,
     pub(super) to: String,
+    pub(super) service: String,
     pub(super) expires_at: SystemTime,
-    pub(super) success_url: Option<Arc<str>>,
+    pub(super) success_url: Option<String>,
     /// Never `Expired`, which depends on the time.
     status: SessionStatus,
 }
@@ -240,7 +290,8 @@ impl Session {
 
 /// The service's own words. They are not taken from `crate::Status`, since a test of one by the
 /// other proves nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum SessionStatus {
     Pending,
     Verified,
@@ -265,7 +316,7 @@ pub(super) struct VerifiedSession {
     pub(super) event_id: String,
     pub(super) otp_id: OtpId,
     pub(super) number: PhoneNumber,
-    pub(super) success_url: Option<Arc<str>>,
+    pub(super) success_url: Option<String>,
     pub(super) at: SystemTime,
     resets: u64,
 }
@@ -310,8 +361,23 @@ impl State {
     }
 
     /// The attempts that are kept, oldest first.
-    pub(super) fn attempts(&self) -> impl Iterator<Item = &WebhookAttempt> {
+    pub(super) fn attempts(&self) -> impl DoubleEndedIterator<Item = &WebhookAttempt> {
         self.attempts.values()
+    }
+}
+
+/// The log of requests.
+impl State {
+    pub(super) fn log(&mut self, request: ReceivedRequest) {
+        let ReceivedRequest { method, path, body, response, .. } = &request;
+        let text_bytes = method.len() + path.len() + body.len() + response.len();
+        let serial = self.next_serial();
+        self.requests.insert(serial, request, text_bytes);
+    }
+
+    /// The requests that are kept, oldest first.
+    pub(super) fn requests(&self) -> impl DoubleEndedIterator<Item = &ReceivedRequest> {
+        self.requests.values()
     }
 }
 
@@ -342,7 +408,7 @@ const SERVICE_NUMBER: &str = "+16465550123";
 
 const SESSION_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
-/// The limit for messages, codes, sessions and webhook attempts, each. Tests look at far fewer.
+/// The limit for messages, codes, sessions, texts, requests and webhook attempts, each. Tests look at far fewer.
 const MAX_KEPT: usize = 10_000;
 
 /// The limit for phones whose messages are counted.
@@ -367,7 +433,8 @@ mod tests {
     }
 
     fn verified_session(state: &mut State) -> VerifiedSession {
-        let request = SessionRequest { number: phone(), factor: None, to: None, success_url: None };
+        let request =
+            SessionRequest { number: phone(), factor: None, to: None, service: "sms".to_owned(), success_url: None };
         let session = state.open_session(request, NOON);
         state.text(phone(), &session.to, &session.factor, NOON).remove(0)
     }
@@ -388,7 +455,13 @@ mod tests {
     fn a_session_expires_after_ten_minutes_exactly() {
         for (age, count) in [(Duration::from_millis(10 * 60 * 1000 - 1), 1), (SESSION_LIFETIME, 0)] {
             let mut state = State::default();
-            let request = SessionRequest { number: phone(), factor: None, to: None, success_url: None };
+            let request = SessionRequest {
+                number: phone(),
+                factor: None,
+                to: None,
+                service: "sms".to_owned(),
+                success_url: None,
+            };
             let session = state.open_session(request, NOON);
             assert_eq!(state.text(phone(), &session.to, &session.factor, NOON + age).len(), count);
         }

@@ -18,7 +18,7 @@ use crate::web_url::WebUrl;
 impl Backend {
     /// Takes a text from a person, and sends the webhooks of the sessions that it verifies.
     pub(super) fn text(self: &Arc<Self>, from: PhoneNumber, to: &str, body: &str) -> Vec<OtpId> {
-        let verified = self.with(|state, now| state.text(from, to, body, now));
+        let verified = self.change(|state, now| state.text(from, to, body, now));
         let ids = verified.iter().map(|session| session.otp_id.clone()).collect();
         for session in verified {
             self.send_webhook(session);
@@ -29,7 +29,7 @@ impl Backend {
     fn send_webhook(self: &Arc<Self>, session: VerifiedSession) {
         let Some(url) = session.success_url.clone() else { return };
         let not_sent = |why: String| {
-            self.with(|state, now| {
+            self.change(|state, now| {
                 if let Some(serial) = state.begin_attempt(&session, &url, 1, now) {
                     state.end_attempt(serial, Err(format!("not sent: {why}")));
                 }
@@ -41,7 +41,7 @@ impl Backend {
         let Ok(permit) = Arc::clone(&self.webhook_permits).try_acquire_owned() else {
             return not_sent(format!("{MAX_PENDING_WEBHOOKS} webhooks are pending; make the receiver respond faster"));
         };
-        self.runtime.spawn(deliver(Arc::clone(self), session, url, permit));
+        self.runtime.spawn(deliver(Arc::clone(self), session, url.into(), permit));
     }
 }
 
@@ -50,12 +50,12 @@ async fn deliver(backend: Arc<Backend>, session: VerifiedSession, url: Arc<str>,
     let body: Arc<[u8]> = event(&session).into();
     for (attempt, wait) in (1..).zip(WAITS) {
         tokio::time::sleep(wait).await;
-        let Some(serial) = backend.with(|state, now| state.begin_attempt(&session, &url, attempt, now)) else {
+        let Some(serial) = backend.change(|state, now| state.begin_attempt(&session, &url, attempt, now)) else {
             return;
         };
         let result = post(&backend, &url, &body).await;
         let is_accepted = matches!(result, Ok(200..=299));
-        backend.with(|state, _| state.end_attempt(serial, result));
+        backend.change(|state, _| state.end_attempt(serial, result));
         if is_accepted {
             return;
         }
