@@ -538,7 +538,7 @@ fn check_base_url(text: &str, allow_insecure_http: bool) -> Result<WebUrl, &'sta
     if !url.is_https() && !url.is_loopback && !allow_insecure_http {
         return Err(
             "is plain http to a host other than loopback, which would show the key to anyone on the network path; \
-                    use https, or call `allow_insecure_http()` on a test network",
+                    use https, or on a test network, call `allow_insecure_http()` or set CONTIGUITY_ALLOW_INSECURE_HTTP=1",
         );
     }
     Ok(url)

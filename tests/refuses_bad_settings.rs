@@ -116,6 +116,7 @@ fn nothing_secret_is_shown() {
 #[test]
 fn the_environment() {
     let url = "CONTIGUITY_BASE_URL";
+    let insecure = "CONTIGUITY_ALLOW_INSECURE_HTTP";
     let (key, token) = ("CONTIGUITY_API_KEY", "CONTIGUITY_TOKEN");
     for (variables, expected) in [
         (vec![], "config: no API key; set CONTIGUITY_API_KEY (or CONTIGUITY_TOKEN) in the environment"),
@@ -132,6 +133,18 @@ fn the_environment() {
             vec![(key, "a"), (url, "127.0.0.1:4010")],
             "config: CONTIGUITY_BASE_URL must be an absolute URL with a host, such as https://example.com",
         ),
+        (
+            vec![(key, "a"), (url, "http://sandbox:4010")],
+            "config: CONTIGUITY_BASE_URL is plain http to a host other than loopback, which would show the key to anyone \
+             on the network path; use https, or on a test network, call `allow_insecure_http()` or set \
+             CONTIGUITY_ALLOW_INSECURE_HTTP=1",
+        ),
+        (vec![(key, "a"), (url, "http://sandbox:4010"), (insecure, "1")], "client: http://sandbox:4010"),
+        (
+            vec![(key, "a"), (url, "http://sandbox:4010"), (insecure, "yes")],
+            "config: CONTIGUITY_ALLOW_INSECURE_HTTP must be 1 or 0, or not set",
+        ),
+        (vec![(key, "a"), (url, "https://example.com"), (insecure, "0")], "client: https://example.com"),
         (vec![(key, "a\nb")], "config: the API key must be visible ASCII; copy it again from your Contiguity console"),
         (vec![(key, "a"), ("ALL_PROXY", "http://127.0.0.1:1")], "client: https://api.contiguity.com"),
         (
@@ -184,7 +197,7 @@ fn child() {
 fn in_a_child(task: &str, variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "child", "--nocapture"]).env("CONTIGUITY_TEST_CHILD", task);
-    for name in ["CONTIGUITY_API_KEY", "CONTIGUITY_TOKEN", "CONTIGUITY_BASE_URL"] {
+    for name in ["CONTIGUITY_API_KEY", "CONTIGUITY_TOKEN", "CONTIGUITY_BASE_URL", "CONTIGUITY_ALLOW_INSECURE_HTTP"] {
         command.env_remove(name);
     }
     for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {

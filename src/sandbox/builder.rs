@@ -168,7 +168,7 @@ impl SandboxBuilder {
         let mut hosts = self.checked_hosts()?;
         hosts.push(in_url(self.host));
         if let Some(secret) = &self.webhook_secret {
-            Verifier::new(secret).map_err(|error| invalid(format!("`webhook_secret` is not valid: {error}")))?;
+            Verifier::new(secret).map_err(|error| invalid(error.to_string()))?;
         }
 
         let file = self.state_file.map(StateFile::new);
