@@ -86,10 +86,7 @@ fn a_code_expires_and_a_resend_keeps_code_and_expiry() {
     assert!((14 * 60..14 * 60 + 10).contains(&between.as_secs()), "{between:?}");
 
     sandbox.advance(Duration::from_secs(61));
-    assert_eq!(
-        api.post("/otp/verify", &json!({ "otp_id": id, "otp": code })).json["data"],
-        json!({ "verified": false })
-    );
+    assert_eq!(api.post("/otp/verify", &json!({ "otp_id": id, "otp": code })).fields(), json!({ "verified": false }));
     assert_eq!(resend(), false);
     assert_eq!(sandbox.deliveries(PHONE), 2);
 }
@@ -100,12 +97,9 @@ fn a_used_code_is_not_resent() {
     let api = Api(&sandbox);
     let id = api.send(PHONE);
     let code = sandbox.phone(PHONE).last_message().unwrap().code;
-    assert_eq!(
-        api.post("/otp/verify", &json!({ "otp_id": id, "otp": code })).json["data"],
-        json!({ "verified": true })
-    );
+    assert_eq!(api.post("/otp/verify", &json!({ "otp_id": id, "otp": code })).fields(), json!({ "verified": true }));
     let response = api.post("/otp/resend", &json!({ "otp_id": id }));
-    assert_eq!((response.status, &response.json["data"]), (200, &json!({ "resent": false })));
+    assert_eq!((response.status, response.fields()), (200, json!({ "resent": false })));
     assert_eq!(sandbox.deliveries(PHONE), 1);
 }
 
@@ -120,7 +114,7 @@ fn a_session_has_the_documented_fields_and_defaults() {
     let response = api.post("/otp/reverse/initiate", &json!({ "number": PHONE }));
     assert_eq!(response.status, 200);
     assert_eq!(response.keys(), ["expires_at", "factor", "number", "otp_id", "service", "success_url", "to", "ui"],);
-    let data = &response.json["data"];
+    let data = &response.fields();
     let factor = response.data("factor");
     assert!(factor.len() == 4 && factor.bytes().all(|digit| digit.is_ascii_digit()), "{factor}");
     assert_eq!((&data["number"], &data["service"]), (&json!(PHONE), &json!("sms")));
@@ -134,7 +128,7 @@ fn a_session_has_the_documented_fields_and_defaults() {
         "number": PHONE, "factor": "a b&ü", "to": OTHER, "service": "imessage", "language": "de",
         "success_url": "https://example.com/hook",
     });
-    let data = &api.post("/otp/reverse/initiate", &full).json["data"];
+    let data = &api.post("/otp/reverse/initiate", &full).fields();
     assert_eq!(data["ui"]["qr_code"], format!("sms:{OTHER}?body=a%20b%26%C3%BC"));
     for field in ["number", "factor", "to", "service", "success_url"] {
         assert_eq!(data[field], full[field], "{field}");
@@ -177,7 +171,7 @@ fn a_session_expires_and_is_cancelled() {
     for _ in 0..2 {
         let response = api.cancel(&cancelled);
         assert_eq!(response.status, 200);
-        assert_eq!(response.json["data"], json!({ "otp_id": cancelled, "status": "cancelled" }));
+        assert_eq!(response.fields(), json!({ "otp_id": cancelled, "status": "cancelled" }));
     }
     sandbox.phone(PHONE).text("+16465550123", "1234");
     assert_eq!(api.status(&cancelled).data("status"), "cancelled");
@@ -1118,8 +1112,21 @@ impl Response {
         header(&self.head, name)
     }
 
+    /// Returns the fields of the operation, and checks the copy of the envelope beside them, which the
+    /// vendor's Python client requires.
+    #[track_caller]
+    fn fields(&self) -> Value {
+        let mut fields = self.json["data"].clone();
+        let copy = fields.as_object_mut().unwrap().remove("metadata");
+        let envelope =
+            ["id", "timestamp", "api_version", "object"].map(|name| (name.to_owned(), self.json[name].clone()));
+        assert_eq!(copy, Some(Value::Object(envelope.into_iter().collect())));
+        fields
+    }
+
+    #[track_caller]
     fn keys(&self) -> Vec<String> {
-        self.json["data"].as_object().unwrap().keys().cloned().collect()
+        self.fields().as_object().unwrap().keys().cloned().collect()
     }
 
     #[track_caller]

@@ -21,7 +21,7 @@ use crate::sandbox::state::{Session, SessionRequest, SessionStatus, State, Unkno
 /// Acts on a request to the API, and returns the response in its envelope.
 pub(super) fn respond(request: &ApiRequest<'_>, state: &mut State, now: SystemTime) -> ApiResponse {
     match authorize(request).and_then(|()| act(request, state, now)) {
-        Ok(data) => ApiResponse::new(StatusCode::OK, &envelope("req_", "response", &data, now)),
+        Ok(data) => ApiResponse::new(StatusCode::OK, &envelope("req_", "response", data, now)),
         Err(rejection) => rejection.into_response(now),
     }
 }
@@ -289,7 +289,7 @@ impl Rejection {
 
     pub(super) fn into_response(self, now: SystemTime) -> ApiResponse {
         let data = json!({ "error": self.message, "status": self.status.as_u16() });
-        let mut response = ApiResponse::new(self.status, &envelope("err_", "error", &data, now));
+        let mut response = ApiResponse::new(self.status, &envelope("err_", "error", data, now));
         response.headers.extend(self.header);
         response
     }
@@ -309,18 +309,27 @@ impl ApiResponse {
     }
 }
 
-fn envelope<'a>(id: &str, object: &'a str, data: &'a Value, now: SystemTime) -> ApiEnvelope<'a> {
+fn envelope(id: &str, object: &'static str, mut data: Value, now: SystemTime) -> ApiEnvelope {
     let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    ApiEnvelope { id: random_text(id), timestamp, api_version: API_VERSION, object, data }
+    let metadata = ApiMetadata { id: random_text(id), timestamp, api_version: API_VERSION, object };
+    // The vendor's Python client requires it there too. Others ignore it.
+    data["metadata"] = json!(metadata);
+    ApiEnvelope { metadata, data }
 }
 
 #[derive(Serialize)]
-struct ApiEnvelope<'a> {
+struct ApiEnvelope {
+    #[serde(flatten)]
+    metadata: ApiMetadata,
+    data: Value,
+}
+
+#[derive(Serialize)]
+struct ApiMetadata {
     id: String,
     timestamp: u128,
-    api_version: &'a str,
-    object: &'a str,
-    data: &'a Value,
+    api_version: &'static str,
+    object: &'static str,
 }
 
 /// Returns the time as the API writes it: `2026-02-01T12:00:00.000Z`.
