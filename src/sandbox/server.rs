@@ -127,16 +127,16 @@ async fn serve(
 ) -> Result<Response<ResponseBody>, Closed> {
     let (head, body) = request.into_parts();
     let body = tokio::time::timeout(backend.max_request_time, read(body)).await;
-    let late = || Rejection::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time");
-    let is_complete = body.is_ok();
-    let body = body.unwrap_or(Ok(None))?;
+    let (body, check) = match body {
+        Ok(body) => (body?, access::check(&head, backend, port)),
+        Err(_) => (None, Err(Rejection::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"))),
+    };
     let request = ApiRequest {
         method: &head.method,
         path: head.uri.path(),
         authorization: head.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes),
         body: body.as_deref(),
     };
-    let check = if is_complete { access::check(&head, backend, port) } else { Err(late()) };
     if let Err(rejection) = check {
         return Ok(whole(backend.change(|state, now| {
             let response = rejection.into_response(now);
@@ -160,19 +160,15 @@ async fn serve(
         return saved(backend, Ok(whole(control::respond(&request, backend))));
     }
 
-    let mut delay = Duration::ZERO;
     // Under one lock, so that a fault belongs to the request that acts, or does not act, with it.
-    let response = backend.change(|state, now| {
-        let target = api::target(&request, state);
-        let fault = state.faults.take(target);
+    let (response, fault) = backend.change(|state, now| {
+        let fault = state.faults.take(api::target(&request, state));
         let response = apply(fault.as_ref(), || api::respond(&request, state, now), now);
-        if let Some(FaultKind::Delay(time)) = fault {
-            delay = time;
-        }
-        state.log(log::received(&request, fault.as_ref(), response.as_ref().ok().map(|(response, _)| response), now));
-        response.map(|(response, missing)| http_response(response, missing))
+        let logged = response.as_ref().ok().map(|(response, _)| response);
+        state.log(log::received(&request, fault.as_ref(), logged, now));
+        (response.map(|(response, missing)| http_response(response, missing)), fault)
     });
-    if !delay.is_zero() {
+    if let Some(FaultKind::Delay(delay)) = fault {
         tokio::time::sleep(delay).await;
     }
     saved(backend, response)
