@@ -2,7 +2,7 @@
 
 pub(crate) mod calling_codes;
 #[cfg(feature = "phonenumber")]
-mod plan;
+pub(crate) mod plan;
 
 use std::fmt;
 use std::str;

@@ -115,6 +115,7 @@ mod tests {
     use phonenumber::metadata::DATABASE;
 
     use super::{AREAS, REGIONS};
+    use crate::phone::plan::lengths;
 
     #[test]
     fn the_regions_are_those_of_libphonenumber() {
@@ -123,22 +124,9 @@ mod tests {
             .map(|&(id, code, lengths)| (id, (code, lengths.iter().map(|&length| length.into()).collect())))
             .collect();
         // 001 stands for numbers of no region.
-        let theirs = DATABASE.iter().filter(|plan| plan.id() != "001").map(|plan| {
-            let kinds = plan.descriptors();
-            let kinds = [
-                kinds.fixed_line(),
-                kinds.mobile(),
-                kinds.toll_free(),
-                kinds.premium_rate(),
-                kinds.shared_cost(),
-                kinds.personal_number(),
-                kinds.voip(),
-                kinds.pager(),
-                kinds.uan(),
-                kinds.voicemail(),
-            ];
-            let lengths = kinds.into_iter().flatten().flat_map(|kind| kind.possible_length().iter().copied()).collect();
-            (plan.id(), (plan.country_code(), lengths))
+        let theirs = DATABASE.iter().filter(|metadata| metadata.id() != "001").map(|metadata| {
+            let lengths = lengths(metadata).map(|length| u16::try_from(length).expect("at most 17")).collect();
+            (metadata.id(), (metadata.country_code(), lengths))
         });
         assert_eq!(ours.len(), REGIONS.len());
         assert_eq!(ours, theirs.collect());

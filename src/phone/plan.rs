@@ -217,7 +217,7 @@ fn is_assigned(plan: &Metadata, national: &str) -> bool {
 }
 
 /// How many digits a number of this plan may have.
-fn lengths(plan: &Metadata) -> impl Iterator<Item = usize> {
+pub(crate) fn lengths(plan: &Metadata) -> impl Iterator<Item = usize> {
     kinds(plan).flat_map(Descriptor::possible_length).map(|&length| length.into())
 }
 
