@@ -156,7 +156,7 @@ impl SignIns {
     }
 }
 
-/// Settings for the service, or for the sandbox if there is no API key.
+/// Uses the service if an API key is set, and a sandbox otherwise.
 struct Setup {
     client: Client,
     sandbox: Option<Sandbox>,

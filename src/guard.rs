@@ -275,8 +275,8 @@ pub struct Guard {
 impl Guard {
     /// Creates the settings of a guard from your budget: how many texts may be sent in all.
     ///
-    /// There is no default, since only you know your budget. A limit per day caps the cost of a bad
-    /// night. A limit per hour gives you time to react.
+    /// There is no default: the right budget depends on your app. A limit per day caps the cost of a
+    /// bad night. A limit per hour gives you time to react.
     pub fn total(total: impl Into<Limits>) -> GuardBuilder<Missing> {
         let total = total.into();
         GuardBuilder {

@@ -196,8 +196,8 @@ impl Verifier {
     /// Verifies that the service signed this body recently, and returns its event.
     ///
     /// `body` is the body of the request, byte for byte. `signature` is the value of its
-    /// `Contiguity-Signature` header, or `None` if there is no such header. Signatures are compared
-    /// in constant time.
+    /// `Contiguity-Signature` header, or `None` if the header is missing. Signatures are compared in
+    /// constant time.
     ///
     /// # Errors
     ///

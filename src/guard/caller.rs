@@ -71,7 +71,9 @@ impl Caller {
         Self { keys: vec![key.into_bytes().into()] }
     }
 
-    /// Creates a caller that is not limited: for jobs of your own.
+    /// Creates a caller without a limit of its own, for command-line programs and background jobs.
+    ///
+    /// All limits of the guard apply except [`per_caller`](super::GuardBuilder::per_caller).
     #[must_use]
     pub fn nobody() -> Self {
         Self { keys: Vec::new() }

@@ -149,7 +149,7 @@ fn resolve(plan: Option<&Metadata>, digits: &str, has_plus: bool) -> Result<Phon
 }
 
 /// A number that starts with its calling code. It may be of another country, so a national prefix
-/// is removed only if there is no such number with it and there is one without it, as in `+44 (0)20
+/// is removed only if the number is impossible with it and possible without it, as in `+44 (0)20
 /// 7946 0958`.
 fn international(digits: &str) -> Result<PhoneNumber, PhoneNumberProblem> {
     let (code, length) = calling_codes::find(digits.as_bytes()).ok_or(PhoneNumberProblem::CallingCode)?;
