@@ -6,14 +6,7 @@ use crate::envelope::{self, Envelope, Metadata};
 use crate::error::{DecodeError, DecodeInner, Delivery, Error};
 use crate::gate::{Permit, Settled, Subject};
 use crate::redact::Redactor;
-use crate::retry::{Effect, Failure};
-
-/// One of the service's operations.
-pub(crate) struct Operation {
-    /// The path below the base URL. `{otp_id}` at its end stands for the id of the call.
-    pub(crate) path: &'static str,
-    pub(crate) effect: Effect,
-}
+use crate::retry::{Failure, Operation};
 
 /// One request of an operation.
 pub(crate) struct Call<'a> {
@@ -57,7 +50,7 @@ pub(crate) struct Response<'a> {
     pub(crate) body: Vec<u8>,
     /// A `Content-Encoding` that was not asked for.
     pub(crate) encoding: Option<String>,
-    pub(crate) effect: Effect,
+    pub(crate) operation: &'static Operation,
     pub(crate) redactor: Redactor<'a>,
     pub(crate) permit: Option<Box<dyn Permit>>,
 }
@@ -87,7 +80,7 @@ impl Response<'_> {
     #[cold]
     pub(crate) fn unreadable(&self, problem: &str, request_id: Option<String>) -> Error {
         Error::Decode(DecodeError::new(DecodeInner {
-            delivery: Delivery::new(self.effect, Failure::Unreadable),
+            delivery: Delivery::new(self.operation, Failure::Unreadable),
             status: self.status,
             message: describe(problem, &self.body, self.encoding.as_deref(), &self.redactor),
             request_id,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::phone::PhoneNumber;
 use crate::refusal::Refusal;
-use crate::retry::{Effect, Failure};
+use crate::retry::{Effect, Failure, Operation};
 use crate::value::debug_is_display;
 
 /// The error type of all calls.
@@ -16,7 +16,8 @@ use crate::value::debug_is_display;
 /// ([`is_retryable`](Self::is_retryable)). A text message costs money and annoys people, so check
 /// before you send another one.
 ///
-/// No error shows the API key, a code or a whole phone number. `Debug` shows the same message as
+/// The message of a call that was made begins with its method and path template, such as
+/// `POST /otp/new`. No error shows the API key, a code or a whole phone number. `Debug` shows the same message as
 /// `Display`, since that is what a `main` that returns an error prints.
 ///
 /// # Examples
@@ -119,7 +120,7 @@ impl Error {
     /// [`retries`](crate::ClientBuilder::retries) and the timeout allow.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.delivery().is_some_and(|delivery| delivery.failure.can_be_retried(delivery.effect))
+        self.delivery().is_some_and(|delivery| delivery.failure.can_be_retried(delivery.operation.effect))
     }
 
     /// Reports whether the service may have acted on this call.
@@ -162,14 +163,14 @@ debug_is_display!(Error, ConfigError, ValidationError, Refusal, TransportError, 
 /// What is known of a call that failed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Delivery {
-    effect: Effect,
+    operation: &'static Operation,
     failure: Failure,
     acted_before: bool,
 }
 
 impl Delivery {
-    pub(crate) fn new(effect: Effect, failure: Failure) -> Self {
-        Self { effect, failure, acted_before: false }
+    pub(crate) fn new(operation: &'static Operation, failure: Failure) -> Self {
+        Self { operation, failure, acted_before: false }
     }
 
     fn may_have_acted(self) -> bool {
@@ -178,10 +179,10 @@ impl Delivery {
 
     /// The end of every message about a call that reached the network.
     fn in_words(self) -> &'static str {
-        match (self.may_have_acted(), self.effect) {
+        match (self.may_have_acted(), self.operation.effect) {
             (false, _) => "the service did not act on this call",
             (true, Effect::Acts) => "the service may have acted on this call",
-            (true, Effect::Reads) if self.failure.can_be_retried(self.effect) => {
+            (true, Effect::Reads) if self.failure.can_be_retried(Effect::Reads) => {
                 "this call is read-only and can be retried"
             }
             (true, Effect::Reads) => "this call is read-only",
@@ -386,7 +387,7 @@ impl TransportError {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("{message}; {}", delivery.in_words())]
+#[error("{}: {message}; {}", delivery.operation, delivery.in_words())]
 pub(crate) struct TransportInner {
     pub(crate) delivery: Delivery,
     pub(crate) is_timeout: bool,
@@ -474,7 +475,7 @@ pub(crate) struct ApiInner {
 
 impl fmt::Display for ApiInner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the service returned {}", self.status)?;
+        write!(f, "{}: the service returned {}", self.delivery.operation, self.status)?;
         if let Some(reason) = self.reason {
             write!(f, " {reason}")?;
         }
@@ -489,6 +490,11 @@ impl fmt::Display for ApiInner {
         }
         if let Some(body) = &self.body {
             write!(f, "; {body}")?;
+        }
+        match self.status {
+            300..=399 => f.write_str("; redirects are not followed: check the base URL")?,
+            401 => f.write_str("; check the API key")?,
+            _ => {}
         }
         if let Some(wait) = self.retry_after.filter(|wait| !wait.is_zero()) {
             write!(f, "; retry after {} s", wait.as_secs())?;
@@ -539,7 +545,7 @@ pub(crate) struct DecodeInner {
 
 impl fmt::Display for DecodeInner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "invalid response (status {}", self.status)?;
+        write!(f, "{}: invalid response (status {}", self.delivery.operation, self.status)?;
         if let Some(id) = &self.request_id {
             write!(f, ", request {id}")?;
         }

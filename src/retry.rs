@@ -1,6 +1,26 @@
 //! What may be retried, and when. No socket, no clock, no sleep.
 
+use std::fmt;
 use std::time::{Duration, SystemTime};
+
+/// One of the service's operations.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    /// The path below the base URL. `{otp_id}` at its end stands for the id of the call.
+    pub(crate) path: &'static str,
+    pub(crate) effect: Effect,
+}
+
+/// The name in errors and log records, such as `POST /otp/new`.
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let method = match self.effect {
+            Effect::Acts => "POST",
+            Effect::Reads => "GET",
+        };
+        write!(f, "{method} {}", self.path)
+    }
+}
 
 /// What a call does to the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -40,7 +40,7 @@ use crate::call::{self, Call, Response};
 use crate::envelope::Envelope;
 use crate::error::{ApiError, ApiInner, Delivery, Error, TransportError, TransportInner};
 use crate::redact::Redactor;
-use crate::retry::{self, Effect, Failure};
+use crate::retry::{self, Effect, Failure, Operation};
 use crate::web_url::WebUrl;
 
 use self::probe::Probe;
@@ -196,12 +196,12 @@ impl Transport {
         limits: Limits,
         redactor: Redactor<'a>,
     ) -> Result<Response<'a>, Error> {
-        let effect = call.operation.effect;
+        let operation = call.operation;
         if left.is_zero() {
             // ureq takes zero for no limit.
-            return Err(self.no_response(ureq::Error::Timeout(Timeout::Global), false, effect, limits));
+            return Err(self.no_response(ureq::Error::Timeout(Timeout::Global), false, operation, limits));
         }
-        let max_idle = match effect {
+        let max_idle = match operation.effect {
             Effect::Acts => self.pool_idle_timeout,
             Effect::Reads => self.read_idle_timeout,
         };
@@ -230,14 +230,17 @@ impl Transport {
             None => (run(SendBody::none()), scope.has_sent()),
         };
         match result {
-            Ok(response) => self.read(response, effect, limits, redactor),
-            Err(error) => Err(self.no_response(error, sent, effect, limits)),
+            Ok(response) => self.read(response, operation, limits, redactor),
+            Err(error) => Err(self.no_response(error, sent, operation, limits)),
         }
     }
 
     fn request<'b>(&self, call: &Call<'_>, body: SendBody<'b>) -> http::Request<SendBody<'b>> {
         let mut request = http::Request::new(body);
-        *request.method_mut() = method(call.operation.effect);
+        *request.method_mut() = match call.operation.effect {
+            Effect::Acts => Method::POST,
+            Effect::Reads => Method::GET,
+        };
         *request.uri_mut() = self.uri(call);
         *request.headers_mut() = if call.body.is_some() { &self.headers_with_body } else { &self.headers }.clone();
         let headers = request.headers_mut();
@@ -277,7 +280,7 @@ impl Transport {
     fn read<'a>(
         &self,
         response: http::Response<Body>,
-        effect: Effect,
+        operation: &'static Operation,
         limits: Limits,
         redactor: Redactor<'a>,
     ) -> Result<Response<'a>, Error> {
@@ -292,10 +295,10 @@ impl Transport {
         let encoding = text(&head.headers, CONTENT_ENCODING).filter(|encoding| *encoding != "identity");
         if !head.status.is_success() {
             // The status is the truth. The body only adds words, as far as it was received.
-            return Err(api_error(status, &head.headers, &bytes, encoding, effect, redactor));
+            return Err(api_error(status, &head.headers, &bytes, encoding, operation, redactor));
         }
         let encoding = encoding.map(str::to_owned);
-        let response = Response { status, body: bytes, encoding, effect, redactor, permit: None };
+        let response = Response { status, body: bytes, encoding, operation, redactor, permit: None };
         if response.body.len() as u64 > max {
             return Err(response.unreadable("the body is longer than 1 MiB", None));
         }
@@ -317,7 +320,7 @@ impl Transport {
                 let error = ureq::Error::from(error);
                 let (is_timeout, message) = describe(&error, true, self.base_url.authority.as_str(), limits);
                 Err(Error::Transport(TransportError::new(TransportInner {
-                    delivery: Delivery::new(effect, Failure::Lost),
+                    delivery: Delivery::new(operation, Failure::Lost),
                     is_timeout,
                     message: format!("the response was incomplete (status {status}): {message}"),
                     status: Some(status),
@@ -327,7 +330,7 @@ impl Transport {
         }
     }
 
-    fn no_response(&self, error: ureq::Error, sent: bool, effect: Effect, limits: Limits) -> Error {
+    fn no_response(&self, error: ureq::Error, sent: bool, operation: &'static Operation, limits: Limits) -> Error {
         let (failure, (is_timeout, message), error) = match ProxyError::take(error) {
             Ok(proxy) => {
                 let (is_timeout, message) = describe(&proxy.error, false, &proxy.name, limits);
@@ -343,7 +346,7 @@ impl Transport {
             self.resolver.forget();
         }
         Error::Transport(TransportError::new(TransportInner {
-            delivery: Delivery::new(effect, failure),
+            delivery: Delivery::new(operation, failure),
             is_timeout,
             message,
             status: None,
@@ -441,7 +444,7 @@ fn api_error(
     headers: &HeaderMap,
     body: &[u8],
     encoding: Option<&str>,
-    effect: Effect,
+    operation: &'static Operation,
     redactor: Redactor<'_>,
 ) -> Error {
     let envelope = Envelope::parse(body).unwrap_or_default();
@@ -451,7 +454,7 @@ fn api_error(
     let body = is_foreign.then(|| call::describe("the body is not a documented error", body, encoding, &redactor));
     let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
     Error::Api(ApiError::new(ApiInner {
-        delivery: Delivery::new(effect, Failure::Returned(status)),
+        delivery: Delivery::new(operation, Failure::Returned(status)),
         status,
         reason,
         message,
@@ -481,20 +484,12 @@ fn log_attempt(call: &Call<'_>, retries: u32, tried: Instant, result: &Result<Re
     let status = status.map_or_else(|| "no response".to_owned(), |status| status.to_string());
     log::debug!(
         target: LOG_TARGET,
-        "{} {}: {status}, attempt {}, {} ms, request {}",
-        method(call.operation.effect),
-        call.operation.path,
+        "{}: {status}, attempt {}, {} ms, request {}",
+        call.operation,
         retries + 1,
         tried.elapsed().as_millis(),
         request_id.as_deref().unwrap_or("unknown"),
     );
-}
-
-fn method(effect: Effect) -> Method {
-    match effect {
-        Effect::Acts => Method::POST,
-        Effect::Reads => Method::GET,
-    }
 }
 
 /// The `Host` header, without the port that the scheme implies (RFC 9110 §4.2.3). ureq would write it

@@ -23,7 +23,7 @@ const EACH: [Operation; 3] = [Operation::New, Operation::Cancel, Operation::Stat
 fn the_environment_names_the_proxy() {
     let proxy = Server::answering(answer(403, "", ""));
     let address = proxy.address;
-    let refused = format!("the proxy {address} returned 403 Forbidden{NOT_ACTED}");
+    let refused = format!("POST /otp/new: the proxy {address} returned 403 Forbidden{NOT_ACTED}");
     let unusable = "HTTPS_PROXY contains a space or a control character; remove it";
     for (variable, value, expected, credentials) in [
         ("https_proxy", format!("http://{address}"), &*refused, Some(None)),
@@ -62,7 +62,8 @@ fn only_temporary_statuses_of_a_proxy_are_retried() {
         let expected = format!("the proxy {} returned {text}{advice}{NOT_ACTED}", proxy.address);
         for operation in EACH {
             let error = fails(operation, through(&proxy).retries(0));
-            assert_eq!((error.to_string(), error.is_retryable()), (expected.clone(), is_retryable), "{operation:?}");
+            let message = format!("{}: {expected}", operation.name());
+            assert_eq!((error.to_string(), error.is_retryable()), (message, is_retryable));
             assert_eq!(error.status(), None, "{operation:?}: a status of the service");
         }
         let before = proxy.requests().len();
@@ -100,8 +101,7 @@ fn a_proxy_without_an_http_response_is_named() {
             let timeout = Duration::from_millis(if what == "is silent" { 200 } else { 10_000 });
             let error = fails(operation, through(&proxy).connect_timeout(timeout).retries(0));
             let expected = expected.replace("{}", &proxy.address.to_string());
-            let message = error.to_string();
-            assert_eq!(message, expected + NOT_ACTED, "{what}, {operation:?}");
+            assert_eq!(error.to_string(), format!("{}: {expected}{NOT_ACTED}", operation.name()), "{what}");
             assert_eq!(error.is_retryable(), is_retryable, "{what}, {operation:?}");
             assert_eq!(error.is_timeout(), what == "is silent", "{what}, {operation:?}");
         }
@@ -112,9 +112,9 @@ fn a_proxy_without_an_http_response_is_named() {
 fn a_proxy_that_cannot_be_connected_to_is_named_without_its_credentials() {
     let client = Client::builder(KEY).base_url(BASE_URL).proxy("http://user:secret@127.0.0.1:1").retries(0);
     let error = fails(Operation::Status, client);
-    let message = error.to_string();
-    assert_eq!(message, format!("could not connect to the proxy 127.0.0.1:1: connection refused{NOT_ACTED}"));
-    assert!(error.is_retryable(), "{message}");
+    let problem = "could not connect to the proxy 127.0.0.1:1: connection refused";
+    assert_eq!(error.to_string(), format!("{}: {problem}{NOT_ACTED}", Operation::Status.name()));
+    assert!(error.is_retryable(), "{error}");
     let Error::Transport(error) = error else { unreachable!() };
     let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<std::io::Error>());
     assert_eq!(source.map(std::io::Error::kind), Some(std::io::ErrorKind::ConnectionRefused));
@@ -130,7 +130,8 @@ fn plain_http_goes_through_a_proxy_only_if_it_is_allowed() {
          `allow_insecure_http()` on a test network"
     );
     let error = fails(Operation::New, client().allow_insecure_http());
-    assert_eq!(error.to_string(), format!("the proxy {} returned 403 Forbidden{NOT_ACTED}", proxy.address));
+    let problem = format!("the proxy {} returned 403 Forbidden", proxy.address);
+    assert_eq!(error.to_string(), format!("POST /otp/new: {problem}{NOT_ACTED}"));
 }
 
 #[test]
@@ -143,12 +144,13 @@ fn a_proxy_can_be_https() {
         let stranger = Client::builder(KEY).base_url(base_url).allow_insecure_http().proxy(proxy.url());
         let client = stranger.clone().root_certificates(certificate());
         let error = fails(Operation::New, client);
-        assert_eq!(error.to_string(), format!("the proxy {} returned 403 Forbidden{NOT_ACTED}", proxy.address));
+        let problem = format!("the proxy {} returned 403 Forbidden", proxy.address);
+        assert_eq!(error.to_string(), format!("POST /otp/new: {problem}{NOT_ACTED}"));
         let error = fails(Operation::Cancel, stranger);
         let expected = "TLS with the proxy {} failed: the certificate's authority is not trusted; \
                         set `root_certificates` if your network has its own";
         let expected = expected.replace("{}", &proxy.address.to_string());
-        assert_eq!(error.to_string(), expected + NOT_ACTED);
+        assert_eq!(error.to_string(), format!("{}: {expected}{NOT_ACTED}", Operation::Cancel.name()));
         assert!(!error.is_retryable());
     }
 }

@@ -114,8 +114,12 @@ mod before_anything_is_sent {
             assert_eq!(Told { is_timeout: false, ..Told::by(&error) }, UNSENT, "{error}");
 
             // A label of more than 63 characters is not a valid name (RFC 1035 §2.3.4), so it is not looked up.
-            let url = format!("http://{}.invalid", "a".repeat(64));
-            fails(operation, Client::builder(KEY).base_url(url).allow_insecure_http(), UNSENT);
+            let host = format!("{}.invalid", "a".repeat(64));
+            let client = Client::builder(KEY).base_url(format!("http://{host}")).allow_insecure_http();
+            let message = fails(operation, client, UNSENT).to_string();
+            // The operating system's words are in the middle.
+            assert!(message.starts_with(&format!("{}: could not look up {host}: ", operation.name())), "{message}");
+            assert!(message.ends_with("; the service did not act on this call"), "{message}");
         }
     }
 
@@ -128,7 +132,7 @@ mod before_anything_is_sent {
             let error = fails(operation, Client::builder(KEY).base_url(url.as_str()), UNSENT);
             let host = url.trim_start_matches("http://");
             let expected = "connection refused; the service did not act on this call";
-            assert_eq!(error.to_string(), format!("could not connect to {host}: {expected}"));
+            assert_eq!(error.to_string(), format!("{}: could not connect to {host}: {expected}", operation.name()));
             // The operating system's error is the source.
             let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<std::io::Error>());
             assert_eq!(source.map(std::io::Error::kind), Some(std::io::ErrorKind::ConnectionRefused), "{error}");
@@ -144,7 +148,8 @@ mod before_anything_is_sent {
             for client in [client().connect_timeout(SHORT), client().timeout(SHORT)] {
                 let error = fails(operation, client, UNSENT.timed_out());
                 let expected = "within 700 ms; the service did not act on this call";
-                assert_eq!(error.to_string(), format!("could not connect to {} {expected}", full.address));
+                let (name, address) = (operation.name(), full.address);
+                assert_eq!(error.to_string(), format!("{name}: could not connect to {address} {expected}"));
             }
         }
     }
@@ -217,8 +222,9 @@ mod before_anything_is_sent {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "TLS with {} failed: the certificate's authority is not trusted; set `root_certificates` if your \
-                     network has its own; the service did not act on this call",
+                    "{}: TLS with {} failed: the certificate's authority is not trusted; set `root_certificates` if \
+                     your network has its own; the service did not act on this call",
+                    operation.name(),
                     server.address
                 )
             );
@@ -248,8 +254,9 @@ mod before_anything_is_sent {
             });
             let client = Client::builder(KEY).base_url(server.url().replace("http:", "https:"));
             let error = fails(operation, client, REFUSED);
-            let expected = format!("TLS with {} failed: this port does not speak TLS; ", server.address);
-            assert!(error.to_string().starts_with(&expected), "{error}");
+            let expected = format!("TLS with {} failed: this port does not speak TLS", server.address);
+            let end = "the service did not act on this call";
+            assert_eq!(error.to_string(), format!("{}: {expected}; {end}", operation.name()));
         }
     }
 
@@ -262,7 +269,8 @@ mod before_anything_is_sent {
             assert_eq!(Told::by(&error), UNSENT.timed_out(), "{error}");
             let Error::Transport(transport) = &error else { panic!("{error}") };
             assert!(transport.is_timeout());
-            assert_eq!(error.to_string(), "the call has a timeout of zero; the service did not act on this call");
+            let expected = "the call has a timeout of zero; the service did not act on this call";
+            assert_eq!(error.to_string(), format!("{}: {expected}", operation.name()));
             server.settle();
             assert_eq!(server.connections(), 0);
         }
@@ -279,8 +287,9 @@ mod refusals {
             let error = fails(operation, server.client(), api(operation, 429));
             assert_eq!(
                 error.to_string(),
-                "the service returned 429 Too Many Requests: slow down; retry after 7 s; the service did not act on \
-                 this call"
+                operation.name().to_owned()
+                    + ": the service returned 429 Too Many Requests: slow down; retry after 7 s; the service did not \
+                       act on this call"
             );
             let Error::Api(api) = &error else { panic!("{error}") };
             let seven = Some(Duration::from_secs(7));
@@ -353,6 +362,52 @@ mod refusals {
         };
         // A busy machine may leave time for a retry, which then times out.
         assert!((0..10).any(waited_and_kept_the_reason), "the 429 is lost");
+    }
+
+    #[test]
+    fn every_call_is_named_by_its_path_template() {
+        for operation in Operation::ALL {
+            let server = Server::answering(answer(401, "", r#"{"id":"err_1","data":{"error":"Unauthorized"}}"#));
+            let error = fails(operation, server.client(), api(operation, 401));
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "{}: the service returned 401 Unauthorized (request err_1); check the API key; the service did not \
+                     act on this call",
+                    operation.name()
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn the_message_says_what_to_do() {
+        let (not_acted, may_have_acted) =
+            ("the service did not act on this call", "the service may have acted on this call");
+        for (status, body, message, end) in [
+            (400, r#"{"data":{"error":"to is invalid"}}"#, "400 Bad Request: to is invalid", not_acted),
+            (401, r#"{"message":"no such key"}"#, "401 Unauthorized: no such key; check the API key", not_acted),
+            (
+                403,
+                r#"{"id":"err_1","data":{"error":"not yet","agreement_url":"https://example.com/a"}}"#,
+                "403 Forbidden (request err_1): not yet; accept the agreement at https://example.com/a",
+                not_acted,
+            ),
+            (404, "", "404 Not Found", not_acted),
+            (429, "", "429 Too Many Requests", not_acted),
+            (308, "", "308 Permanent Redirect; redirects are not followed: check the base URL", may_have_acted),
+            (
+                502,
+                "<h1>Bad gateway</h1>",
+                "502 Bad Gateway; the body is not a documented error: \"<h1>Bad gateway</h1>\"",
+                may_have_acted,
+            ),
+            (599, "{}", "599; the body is not a documented error", may_have_acted),
+        ] {
+            let server = Server::answering(answer(status, "", body));
+            let error = fails(Operation::New, server.client(), api(Operation::New, status));
+            assert_eq!(error.to_string(), format!("POST /otp/new: the service returned {message}; {end}"), "{body}");
+        }
     }
 
     #[test]
@@ -569,8 +624,9 @@ mod after_it_was_sent {
                     } else {
                         "this call is read-only and can be retried"
                     };
-                    let host = error.to_string().split(' ').next().expect("a host").to_owned();
-                    assert_eq!(error.to_string(), format!("{host} closed the connection; {end}"));
+                    let (name, host) = (operation.name(), server.url());
+                    let host = host.split("://").last().expect("a host");
+                    assert_eq!(error.to_string(), format!("{name}: {host} closed the connection; {end}"));
                     assert_eq!(server.requests().len(), 1);
                 }
             }
@@ -663,7 +719,7 @@ mod responses_that_cannot_be_read {
         ] {
             let server = Server::answering(answer(201, "", body));
             let error = fails(Operation::New, server.client(), unreadable(201));
-            assert_eq!(error.to_string(), format!("{message}; {end}"), "{body}");
+            assert_eq!(error.to_string(), format!("POST /otp/new: {message}; {end}"), "{body}");
             assert_eq!(error.request_id().is_some(), message.contains("request"), "{body}");
         }
     }
@@ -680,7 +736,7 @@ mod responses_that_cannot_be_read {
                 let problem = "`data.otp_id` is not the id of this call";
                 assert_eq!(
                     error.to_string(),
-                    format!("invalid response (status 200, request req_1): {problem}; {end}")
+                    format!("{}: invalid response (status 200, request req_1): {problem}; {end}", operation.name())
                 );
             }
         }
@@ -836,6 +892,50 @@ mod responses_that_cannot_be_read {
                 assert!(told.may_have_sent && told.kind == Kind::Transport, "{bytes:?} {error}");
             }
         }
+    }
+}
+
+/// What is sent, and the message about the service at `{host}`.
+#[test]
+fn lost_and_late_responses_in_words() {
+    let spaces = " ".repeat(1024 * 1024 + 1);
+    for (bytes, message) in [
+        (
+            head(200, "Content-Length: 100\r\n"),
+            "the response was incomplete (status 200): {host} closed the connection",
+        ),
+        (
+            [b"HTTP/1.1 200 OK\r\nX: ", "x".repeat(100_000).as_bytes()].concat(),
+            "the response of {host} has a head longer than 64 KiB",
+        ),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n\r\n".to_vec(), "the response of {host} is not valid HTTP"),
+        (answer(200, "", &spaces), "invalid response (status 200): the body is longer than 1 MiB"),
+        (answer(200, "", b"{\"data\":\"\xff\"}"), "invalid response (status 200): the body is not UTF-8"),
+        (
+            answer(200, "Content-Encoding: gzip\r\n", "\x1f"),
+            "invalid response (status 200): the body has the unexpected Content-Encoding \"gzip\"",
+        ),
+    ] {
+        let server = Server::plain(move |connection| {
+            connection.request();
+            connection.send(&bytes);
+        });
+        let error = Operation::New.call(&server.client().retries(0).build().expect("a client")).expect_err(message);
+        let message = message.replace("{host}", &server.address.to_string());
+        assert_eq!(error.to_string(), format!("POST /otp/new: {message}; the service may have acted on this call"));
+    }
+    let silent = Server::plain(|connection| {
+        connection.request();
+        connection.wait_for_the_end();
+    });
+    let client = silent.client().timeout(SHORT).retries(0).build().expect("a client");
+    for (operation, end) in [
+        (Operation::Verify, "the service may have acted on this call"),
+        (Operation::Status, "this call is read-only and can be retried"),
+    ] {
+        let error = operation.call(&client).expect_err("no response");
+        let (name, address) = (operation.name(), silent.address);
+        assert_eq!(error.to_string(), format!("{name}: no response from {address} within 700 ms; {end}"));
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Call, Operation};
+use crate::call::Call;
 use crate::client::Client;
 use crate::envelope::{Field, Metadata};
 use crate::error::Error;
@@ -12,7 +12,7 @@ use crate::gate::{ATTEMPTS, Settled, Subject};
 use crate::language::Language;
 use crate::otp_id::OtpId;
 use crate::phone::PhoneNumber;
-use crate::retry::Effect;
+use crate::retry::{Effect, Operation};
 use crate::typestate::{HasLanguage, HasName, Missing, Unset};
 use crate::validate::{self, Input, Problems};
 

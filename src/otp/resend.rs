@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Call, Operation};
+use crate::call::Call;
 use crate::client::Client;
 use crate::envelope::{Field, Metadata};
 use crate::error::Error;
 use crate::gate::{Settled, Subject};
 use crate::otp_id::OtpId;
 use crate::phone::PhoneNumber;
-use crate::retry::Effect;
+use crate::retry::{Effect, Operation};
 use crate::validate::{self, Input};
 
 /// A request that texts the same code again, for a person who did not receive it.

@@ -4,14 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Call, Operation};
+use crate::call::Call;
 use crate::client::Client;
 use crate::envelope::{Field, Metadata};
 use crate::error::{Error, IssueKind};
 use crate::gate::{ATTEMPTS, Settled, Subject};
 use crate::otp_id::OtpId;
 use crate::phone::{self, PhoneNumber};
-use crate::retry::Effect;
+use crate::retry::{Effect, Operation};
 use crate::typestate::{HasOtp, Missing, Unset};
 use crate::validate::{Input, Problem, Problems};
 use crate::verified::{NotVerified, Verified};

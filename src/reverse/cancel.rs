@@ -2,12 +2,12 @@
 
 use serde::Deserialize;
 
-use crate::call::{Call, Operation};
+use crate::call::Call;
 use crate::client::Client;
 use crate::envelope::{Field, Metadata};
 use crate::error::Error;
 use crate::otp_id::OtpId;
-use crate::retry::Effect;
+use crate::retry::{Effect, Operation};
 use crate::status::Status;
 use crate::validate::{self, Input};
 

@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use crate::call::{Call, Operation};
+use crate::call::Call;
 use crate::client::Client;
 use crate::envelope::{Field, Metadata};
 use crate::error::{Error, IssueKind};
@@ -14,7 +14,7 @@ use crate::language::Language;
 use crate::otp_id::OtpId;
 use crate::phone::PhoneNumber;
 use crate::redact;
-use crate::retry::Effect;
+use crate::retry::{Effect, Operation};
 use crate::status::Service;
 use crate::validate::{self, Input, Problem, Problems};
 use crate::web_url::WebUrl;

@@ -48,6 +48,18 @@ impl Operation {
         self != Self::Status
     }
 
+    /// Returns the method and path template, as errors name the call.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::New => "POST /otp/new",
+            Self::Verify => "POST /otp/verify",
+            Self::Resend => "POST /otp/resend",
+            Self::Initiate => "POST /otp/reverse/initiate",
+            Self::Cancel => "POST /otp/reverse/cancel/{otp_id}",
+            Self::Status => "GET /otp/reverse/verify/{otp_id}",
+        }
+    }
+
     pub(crate) fn has_body(self) -> bool {
         !matches!(self, Self::Cancel | Self::Status)
     }
