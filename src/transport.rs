@@ -338,7 +338,11 @@ impl Transport {
             }
             Err(error) => {
                 let host = self.base_url.authority.as_str();
-                (classify(&error, sent), describe(&error, sent, host, limits), error)
+                let (is_timeout, mut message) = describe(&error, sent, host, limits);
+                if self.base_url.is_loopback && is_refused(&error) {
+                    message.push_str(" (is the sandbox still running?)");
+                }
+                (classify(&error, sent), (is_timeout, message), error)
             }
         };
         if !failure.may_have_acted() {
@@ -429,10 +433,15 @@ fn describe_io(error: &io::Error, host: &str) -> String {
 fn os_error(error: ureq::Error) -> Option<io::Error> {
     match error {
         // ureq replaces the system's error by its kind and a text of its own.
-        ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => Some(error.kind().into()),
+        _ if is_refused(&error) => Some(io::ErrorKind::ConnectionRefused.into()),
         ureq::Error::Io(error) if error.raw_os_error().is_some() => Some(error),
         _ => None,
     }
+}
+
+/// Reports whether nothing listens at the address.
+fn is_refused(error: &ureq::Error) -> bool {
+    matches!(error, ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 fn in_words(time: Duration) -> String {

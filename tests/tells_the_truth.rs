@@ -131,7 +131,7 @@ mod before_anything_is_sent {
         for operation in EACH {
             let error = fails(operation, Client::builder(KEY).base_url(url.as_str()), UNSENT);
             let host = url.trim_start_matches("http://");
-            let expected = "connection refused; the service did not act on this call";
+            let expected = "connection refused (is the sandbox still running?); the service did not act on this call";
             assert_eq!(error.to_string(), format!("{}: could not connect to {host}: {expected}", operation.name()));
             // The operating system's error is the source.
             let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<std::io::Error>());
