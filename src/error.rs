@@ -428,6 +428,9 @@ impl ApiError {
     }
 
     /// Returns the HTTP status.
+    ///
+    /// An unknown OTP id cannot be told from other invalid fields: Contiguity does not document the
+    /// response to one. The sandbox returns 400.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.inner.status
