@@ -1,5 +1,6 @@
 //! `Client` and `ClientBuilder`.
 
+use std::borrow::Cow;
 use std::env;
 use std::fmt;
 use std::sync::Arc;
@@ -527,18 +528,19 @@ fn variable(name: &str) -> Result<Option<String>, Error> {
     }
 }
 
-fn check_base_url(text: &str, allow_insecure_http: bool) -> Result<WebUrl, &'static str> {
+fn check_base_url(text: &str, allow_insecure_http: bool) -> Result<WebUrl, Cow<'static, str>> {
     let url = WebUrl::parse(text)?;
     if url.authority.as_str().contains('@') {
-        return Err("must not contain credentials; the API key is set separately");
+        return Err("must not contain credentials; the API key is set separately".into());
     }
     if url.path.query().is_some() || text.contains('#') {
-        return Err("must not contain a query or a fragment; remove what follows `?` or `#`");
+        return Err("must not contain a query or a fragment; remove what follows `?` or `#`".into());
     }
     if !url.is_https() && !url.is_loopback && !allow_insecure_http {
         return Err(
             "is plain http to a host other than loopback, which would show the key to anyone on the network path; \
-                    use https, or on a test network, call `allow_insecure_http()` or set CONTIGUITY_ALLOW_INSECURE_HTTP=1",
+                    use https, or on a test network, call `allow_insecure_http()` or set CONTIGUITY_ALLOW_INSECURE_HTTP=1"
+                .into(),
         );
     }
     Ok(url)

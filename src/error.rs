@@ -205,7 +205,7 @@ impl Delivery {
 ///     .unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "the base URL must be an absolute URL with a host, such as https://example.com"
+///     "the base URL has no scheme; start it with https://"
 /// );
 /// ```
 #[derive(Clone, thiserror::Error)]

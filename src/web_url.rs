@@ -1,5 +1,6 @@
 //! An absolute http or https URL, as the base URL and `success_url` are.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::Uri;
@@ -18,28 +19,28 @@ pub(crate) struct WebUrl {
 
 impl WebUrl {
     /// The error is the end of a sentence about the URL.
-    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Cow<'static, str>> {
         if text.trim().is_empty() {
-            return Err("must not be blank; use one such as https://example.com");
+            return Err("must not be blank; use one such as https://example.com".into());
         }
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err("must be visible ASCII; percent-encode the path and write the host in Punycode");
+            return Err("must be visible ASCII; percent-encode the path and write the host in Punycode".into());
         }
         if text.len() > MAX_LENGTH {
-            return Err("must have at most 8000 characters");
+            return Err("must have at most 8000 characters".into());
         }
-        let uri: Uri = text.parse().map_err(|_| NOT_ABSOLUTE)?;
+        let uri: Uri = text.parse().map_err(|_| not_absolute(text))?;
         let is_web = |scheme: &&Scheme| [Scheme::HTTPS, Scheme::HTTP].contains(scheme);
-        let scheme = uri.scheme().filter(is_web).ok_or(NOT_ABSOLUTE)?.clone();
-        let authority = uri.authority().ok_or(NOT_ABSOLUTE)?.clone();
+        let scheme = uri.scheme().filter(is_web).ok_or_else(|| not_absolute(text))?.clone();
+        let authority = uri.authority().ok_or_else(|| not_absolute(text))?.clone();
         if !is_host(authority.host()) {
-            return Err("has an invalid host; use a name or an address after ://");
+            return Err("has an invalid host; use a name or an address after ://".into());
         }
         // The http crate takes an invalid port for no port, and then the default port would be called.
         let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
         let has_port = host_and_port.len() > authority.host().len();
         if has_port && authority.port_u16().is_none_or(|port| port == 0) {
-            return Err("has an invalid port; use 1 to 65535");
+            return Err("has an invalid port; use 1 to 65535".into());
         }
         let is_loopback = is_loopback(authority.host());
         let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
@@ -75,6 +76,23 @@ fn is_host(host: &str) -> bool {
     let is_label =
         |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     ip_literal(host).is_some() || host.strip_suffix('.').unwrap_or(host).split('.').all(is_label)
+}
+
+/// The problem of a text that is not an absolute URL. People often leave out the scheme.
+///
+/// Only a loopback host is quoted. Other text may be a secret in the wrong place.
+fn not_absolute(text: &str) -> Cow<'static, str> {
+    let (authority, rest) = text.split_at(text.find(['/', '?', '#']).unwrap_or(text.len()));
+    let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit()) && port.parse().is_ok_and(|port: u16| port > 0);
+    let host = authority.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(authority, |(host, _)| host);
+    if !is_host(host) {
+        return NOT_ABSOLUTE.into();
+    }
+    if is_loopback(host) {
+        let verb = if rest.trim_matches('/').is_empty() { "write" } else { "start it with" };
+        return format!("has no scheme; {verb} http://{authority}").into();
+    }
+    if host.contains('.') { "has no scheme; start it with https://".into() } else { NOT_ABSOLUTE.into() }
 }
 
 const NOT_ABSOLUTE: &str = "must be an absolute URL with a host, such as https://example.com";

@@ -306,7 +306,7 @@ fn each_message_says_what_to_do() {
 
     let ask = || InitiateReverseOtp::number("+14155552671");
     let long = "x".repeat(1_001);
-    let table: [(Send<'_>, &str); 15] = [
+    let table: [(Send<'_>, &str); 17] = [
         (Box::new(|c| new("+14155552671", "en", " ", c)), "`name` must not be blank"),
         (
             Box::new(|c| new("+14155552671", "en", "a\nb", c)),
@@ -337,6 +337,14 @@ fn each_message_says_what_to_do() {
         (
             Box::new(|c| ask().success_url("/done").send(c).map(drop)),
             "`success_url` must be an absolute URL with a host, such as https://example.com",
+        ),
+        (
+            Box::new(|c| ask().success_url("example.com/done").send(c).map(drop)),
+            "`success_url` has no scheme; start it with https://",
+        ),
+        (
+            Box::new(|c| ask().success_url("localhost:3000/done").send(c).map(drop)),
+            "`success_url` has no scheme; start it with http://localhost:3000",
         ),
         (
             Box::new(|c| ask().success_url("http://example.com").send(c).map(drop)),
