@@ -193,7 +193,7 @@ impl fmt::Display for InvalidPhoneNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let subject = match self.problem {
             // The number may be all right.
-            PhoneNumberProblem::Region => "",
+            PhoneNumberProblem::Region(_) => "",
             _ => "invalid phone number: ",
         };
         write!(f, "{subject}{}{}", self.problem(), self.advice())
@@ -212,7 +212,8 @@ pub(crate) enum PhoneNumberProblem {
     TooLong,
     TooShort,
     CallingCode,
-    Region,
+    /// With what to do.
+    Region(&'static str),
     NotOneNumber,
     Length,
 }
@@ -233,13 +234,26 @@ impl PhoneNumberProblem {
             Self::CallingCode => {
                 ("does not start with an assigned country calling code", "; check the digits after `+`")
             }
-            Self::Region => ("unknown region", "; use a two-letter ISO 3166-1 code such as US"),
+            Self::Region(advice) => ("unknown region", advice),
             Self::NotOneNumber => (
                 "must be one number without letters or an extension",
                 "; start it with `+` and the country calling code if in doubt",
             ),
             Self::Length => ("the length is wrong for its country", "; use the whole number with its area code"),
         }
+    }
+}
+
+/// Says what to do about an unknown region, with the punctuation in front of it. Only codes that
+/// cannot mean another region have an advice of their own.
+#[cfg(any(feature = "guard", feature = "phonenumber"))]
+pub(crate) fn region_advice(region: &str) -> &'static str {
+    match region.trim().to_ascii_uppercase().as_str() {
+        "UK" | "GBR" => "; use GB for the United Kingdom",
+        "USA" => "; use US for the United States",
+        // The European Union's code.
+        "EL" => "; use GR for Greece",
+        _ => "; use a two-letter ISO 3166-1 code such as US",
     }
 }
 

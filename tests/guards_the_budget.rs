@@ -1093,7 +1093,20 @@ mod settings {
             (total().only(Vec::<String>::new()), "the guard's `only` has no region; give those that your users are in"),
             (
                 total().only(["US", "UK"]),
-                "the guard's `only` has an unknown region; use two-letter ISO 3166-1 codes such as US",
+                "the guard's `only` has the unknown region \"UK\"; use GB for the United Kingdom",
+            ),
+            (
+                total().only(["usa", "CA"]),
+                "the guard's `only` has the unknown region \"usa\"; use US for the United States",
+            ),
+            (
+                total().only(["US", "EN"]),
+                "the guard's `only` has the unknown region \"EN\"; use a two-letter ISO 3166-1 code such as US",
+            ),
+            // It may be a number.
+            (
+                total().only(["+14155552671"]),
+                "the guard's `only` has an unknown region; use a two-letter ISO 3166-1 code such as US",
             ),
             (everywhere().also([999]), "the guard's `also` has a number that is not an assigned calling code"),
             (everywhere().also([4415]), "the guard's `also` has a number that is not an assigned calling code"),

@@ -43,6 +43,17 @@ fn an_international_number_needs_no_known_region() {
         reads("+14155552671", region, "+14155552671");
     }
     refuses("415 555 2671", "AQ", REGION);
+    for (region, code) in [
+        ("UK", "GB for the United Kingdom"),
+        (" uk", "GB for the United Kingdom"),
+        ("GBR", "GB for the United Kingdom"),
+        ("USA", "US for the United States"),
+        ("EL", "GR for Greece"),
+    ] {
+        refuses("20 7946 0958", region, &format!("unknown region; use {code}"));
+    }
+    // It may be England or the language English.
+    refuses("20 7946 0958", "EN", REGION);
     refuses("00 49 171 1234567", "AQ", REGION);
     refuses("+00 49 171 1234567", "AQ", CALLING_CODE);
 }

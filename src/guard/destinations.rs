@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::regions;
 use crate::error::Error;
-use crate::phone::{PhoneNumber, calling_codes};
+use crate::phone::{PhoneNumber, calling_codes, region_advice};
 
 /// The destinations that a guard allows: the state of a [`GuardBuilder`](super::GuardBuilder) after
 /// [`only`](super::GuardBuilder::only) or [`everywhere`](super::GuardBuilder::everywhere).
@@ -40,9 +40,7 @@ impl Allowed {
         };
         let mut lengths = BTreeMap::new();
         for region in regions {
-            let (code, possible) = regions::find(region).ok_or_else(|| {
-                Error::config("the guard's `only` has an unknown region; use two-letter ISO 3166-1 codes such as US")
-            })?;
+            let (code, possible) = regions::find(region).ok_or_else(|| unknown(region))?;
             let bits = possible.iter().fold(0, |bits, length| bits | 1 << length);
             *lengths.entry(code).or_default() |= bits;
         }
@@ -114,6 +112,13 @@ impl Counted {
     pub(super) fn neighbors(&self) -> &[u8] {
         &self.digits[..self.length.saturating_sub(3).max(self.code_length)]
     }
+}
+
+/// A word is quoted, since a list may be long. Other text may be a number in the wrong place.
+fn unknown(region: &str) -> Error {
+    let is_word = !region.is_empty() && region.bytes().all(|b| b.is_ascii_alphabetic());
+    let which = if is_word { format!("the unknown region {region:?}") } else { "an unknown region".to_owned() };
+    Error::config(format!("the guard's `only` has {which}{}", region_advice(region)))
 }
 
 fn without_prefix(code: u16, national: &[u8]) -> &[u8] {

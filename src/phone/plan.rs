@@ -13,6 +13,7 @@ use regex::Regex;
 
 use super::{
     InvalidPhoneNumber, PhoneNumber, PhoneNumberProblem, calling_codes, check, digit, is_opening_bracket, is_separator,
+    region_advice,
 };
 
 impl PhoneNumber {
@@ -112,8 +113,8 @@ impl PhoneNumber {
 }
 
 fn read_number(text: &str, region: &str) -> Result<PhoneNumber, PhoneNumberProblem> {
-    let region = Some(region.trim().to_ascii_uppercase()).filter(|region| region.len() == 2);
-    let plan = region.and_then(|region| DATABASE.by_id(&region));
+    let id = Some(region.trim().to_ascii_uppercase()).filter(|id| id.len() == 2);
+    let plan = id.and_then(|id| DATABASE.by_id(&id)).ok_or_else(|| PhoneNumberProblem::Region(region_advice(region)));
     let Typed { digits, has_plus, breaks } = read(text)?;
     // Digits after a complete number and a break are an extension or another number.
     let is_complete = |end| resolve(plan, &digits[..end], has_plus).is_ok_and(|number| is_valid(&number));
@@ -128,17 +129,20 @@ fn is_valid(number: &PhoneNumber) -> bool {
 }
 
 /// The number that is reached by these digits, dialed in the plan's region.
-fn resolve(plan: Option<&Metadata>, digits: &str, has_plus: bool) -> Result<PhoneNumber, PhoneNumberProblem> {
+fn resolve(
+    plan: Result<&Metadata, PhoneNumberProblem>,
+    digits: &str,
+    has_plus: bool,
+) -> Result<PhoneNumber, PhoneNumberProblem> {
     let number = if has_plus && calling_codes::find(digits.as_bytes()).is_some() {
         international(digits)?
     } else {
         // People write `+0049`, too.
-        let abroad = plan.and_then(|plan| without_international_prefix(plan, digits));
-        match (abroad, plan) {
-            (Some(digits), _) => international(digits)?,
-            _ if has_plus => return Err(PhoneNumberProblem::CallingCode),
-            (None, Some(plan)) => domestic(plan, digits)?,
-            (None, None) => return Err(PhoneNumberProblem::Region),
+        let abroad = plan.ok().and_then(|plan| without_international_prefix(plan, digits));
+        match abroad {
+            Some(digits) => international(digits)?,
+            None if has_plus => return Err(PhoneNumberProblem::CallingCode),
+            None => domestic(plan?, digits)?,
         }
     };
     // The main plan only, as in libphonenumber: Canada's seven digits are other people's local
