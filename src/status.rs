@@ -7,23 +7,12 @@ use serde::{Deserialize, Deserializer};
 use crate::redact;
 use crate::value::{self, shown_as_text};
 
-/// An enum of texts on the wire, with a catch-all for the texts that this version does not know.
+/// What an enum of texts on the wire has in common: text for each variant, and a catch-all for the
+/// texts that this version does not know.
+///
+/// The enums are written out, so that the compiler's messages about them show no macro.
 macro_rules! wire_value {
-    (
-        $(#[$doc:meta])* $type:ident,
-        $(#[$other_doc:meta])* $other:ident,
-        $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+;
-        $(#[$catch_all_doc:meta])* Other
-    ) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum $type {
-            $($(#[$variant_doc])* $variant,)+
-            $(#[$catch_all_doc])*
-            Other($other),
-        }
-
+    ($type:ident, $other:ident, $($variant:ident = $text:literal),+) => {
         impl $type {
             /// Returns the text, as the API spells it.
             #[must_use]
@@ -69,10 +58,6 @@ macro_rules! wire_value {
             }
         }
 
-        $(#[$other_doc])*
-        #[derive(Clone, PartialEq, Eq, Hash)]
-        pub struct $other(Box<str>);
-
         impl $other {
             /// Returns the text as it was received.
             #[must_use]
@@ -96,60 +81,77 @@ macro_rules! wire_value {
     };
 }
 
-wire_value! {
-    /// The status of a reverse OTP session.
-    ///
-    /// Displays and serializes as the API spells it: `pending`, `verified`, `cancelled`, `expired`. Any
-    /// other text is kept in [`Other`](Self::Other) and means that the person is not verified. To
-    /// handle such a status, match on [`as_str`](Self::as_str), since a later version may add a variant
-    /// for it.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use contiguity::Status;
-    ///
-    /// assert_eq!(Status::Pending.to_string(), "pending");
-    /// assert_eq!(Status::from("verified"), Status::Verified);
-    /// assert_eq!(Status::from("paused"), "paused");
-    /// ```
-    Status,
-    /// A status that this version does not know. Created by `Status::from`.
-    OtherStatus,
+/// The status of a reverse OTP session.
+///
+/// Displays and serializes as the API spells it: `pending`, `verified`, `cancelled`, `expired`. Any
+/// other text is kept in [`Other`](Self::Other) and means that the person is not verified. To
+/// handle such a status, match on [`as_str`](Self::as_str), since a later version may add a variant
+/// for it.
+///
+/// # Examples
+///
+/// ```
+/// use contiguity::Status;
+///
+/// assert_eq!(Status::Pending.to_string(), "pending");
+/// assert_eq!(Status::from("verified"), Status::Verified);
+/// assert_eq!(Status::from("paused"), "paused");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Status {
     /// The person has not texted yet.
-    Pending = "pending",
+    Pending,
     /// The right phone texted the right factor.
-    Verified = "verified",
+    Verified,
     /// The session was cancelled.
-    Cancelled = "cancelled",
+    Cancelled,
     /// The session expired before the person texted.
-    Expired = "expired";
+    Expired,
     /// A status that this version does not know, as the service sent it.
-    Other
+    Other(OtherStatus),
 }
 
-wire_value! {
-    /// The messaging service that delivers a reverse OTP.
-    ///
-    /// Displays and serializes as the API spells it: `sms`, `imessage`. Any other text is kept in
-    /// [`Other`](Self::Other), since a response may name a service that this version does not know.
-    /// A request with such a service is refused.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use contiguity::Service;
-    ///
-    /// assert_eq!(Service::IMessage, "imessage");
-    /// assert_eq!(Service::from("sms"), Service::Sms);
-    /// ```
-    Service,
-    /// A messaging service that this version does not know. Created by `Service::from`.
-    OtherService,
+/// A status that this version does not know. Created by `Status::from`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct OtherStatus(Box<str>);
+
+wire_value!(
+    Status,
+    OtherStatus,
+    Pending = "pending",
+    Verified = "verified",
+    Cancelled = "cancelled",
+    Expired = "expired"
+);
+
+/// The messaging service that delivers a reverse OTP.
+///
+/// Displays and serializes as the API spells it: `sms`, `imessage`. Any other text is kept in
+/// [`Other`](Self::Other), since a response may name a service that this version does not know.
+/// A request with such a service is refused.
+///
+/// # Examples
+///
+/// ```
+/// use contiguity::Service;
+///
+/// assert_eq!(Service::IMessage, "imessage");
+/// assert_eq!(Service::from("sms"), Service::Sms);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Service {
     /// SMS.
-    Sms = "sms",
+    Sms,
     /// iMessage. The account needs an iMessage-capable number; otherwise the service returns 403.
-    IMessage = "imessage";
+    IMessage,
     /// A service that this version does not know, as the service sent it.
-    Other
+    Other(OtherService),
 }
+
+/// A messaging service that this version does not know. Created by `Service::from`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct OtherService(Box<str>);
+
+wire_value!(Service, OtherService, Sms = "sms", IMessage = "imessage");
