@@ -228,7 +228,7 @@ use crate::gate::{Gate, Permit, Settled, Subject, WallClock, from_unix_ms, unix_
 use crate::otp_id::OtpId;
 use crate::phone::PhoneNumber;
 use crate::refusal::{Limit, Reason, Refusal};
-use crate::typestate::Missing;
+use crate::typestate::{Missing, Unset};
 
 pub use self::caller::Caller;
 pub use self::destinations::Destinations;
@@ -431,20 +431,26 @@ pub struct GuardBuilder<D = Destinations> {
     when_away: WhenAway,
 }
 
-impl GuardBuilder<Missing> {
+impl<D> GuardBuilder<D> {
     /// Allows numbers of these regions only: two-letter codes of ISO 3166-1 such as `US`.
     ///
     /// A number must also have a length that exists in its region's numbering plan. Regions that
     /// share a calling code are allowed together (`GB` with Jersey, `RU` with `KZ`). The exception
     /// is +1, whose 25 regions are distinguished by area code.
-    pub fn only<R: Into<String>>(self, regions: impl IntoIterator<Item = R>) -> GuardBuilder {
+    pub fn only<R: Into<String>>(self, regions: impl IntoIterator<Item = R>) -> GuardBuilder
+    where
+        D: Unset,
+    {
         self.to(Destinations { regions: Some(regions.into_iter().map(Into::into).collect()) })
     }
 
     /// Allows all numbers, except for calling codes that are expensive and have no ordinary phones:
     /// satellite phones and networks (870, 881, 882, 883), international freephone, shared cost,
     /// personal and premium numbers (800, 808, 878, 979), and 888.
-    pub fn everywhere(self) -> GuardBuilder {
+    pub fn everywhere(self) -> GuardBuilder
+    where
+        D: Unset,
+    {
         self.to(Destinations { regions: None })
     }
 
@@ -465,9 +471,7 @@ impl GuardBuilder<Missing> {
             when_away,
         }
     }
-}
 
-impl<D> GuardBuilder<D> {
     /// Allows all numbers with these calling codes as well, such as 881 for satellite phones.
     pub fn also(self, calling_codes: impl IntoIterator<Item = u16>) -> Self {
         Self { also: calling_codes.into_iter().collect(), ..self }
