@@ -73,6 +73,7 @@ use crate::verified::Verified;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "save the challenge: the code can only be verified with it"]
 pub struct Challenge {
     otp_id: OtpId,
     number: PhoneNumber,
