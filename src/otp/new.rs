@@ -80,6 +80,8 @@ impl<L, N> NewOtp<L, N> {
     /// Sets the language of the message. Required.
     ///
     /// Takes a [`Language`] or a code such as `"en"` or `"pt-br"`.
+    #[doc(alias = "lang")]
+    #[doc(alias = "locale")]
     pub fn language(self, language: impl Into<Input<Language>>) -> NewOtp<Input<Language>, N>
     where
         L: Unset,
@@ -90,6 +92,7 @@ impl<L, N> NewOtp<L, N> {
     /// Sets the name of your app, as it appears in the message. Required.
     ///
     /// Must have 1 to 1,000 characters, not be blank, and contain no control characters.
+    #[doc(alias = "app_name")]
     pub fn name(self, name: impl Into<String>) -> NewOtp<L, String>
     where
         N: Unset,

@@ -92,6 +92,7 @@ impl<O> VerifyOtp<O> {
     ///
     /// Must have 4 to 10 digits, all of one script. Spaces, hyphens and invisible formatting characters
     /// between them are dropped. Leading zeros are kept.
+    #[doc(alias = "code")]
     pub fn otp(self, otp: impl Into<String>) -> VerifyOtp<String>
     where
         O: Unset,

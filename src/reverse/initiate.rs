@@ -83,6 +83,8 @@ impl InitiateReverseOtp {
     /// Sets the language of the instructions: a [`Language`], or a code such as `"en"`.
     ///
     /// Defaults to English.
+    #[doc(alias = "lang")]
+    #[doc(alias = "locale")]
     pub fn language(self, language: impl Into<Input<Language>>) -> Self {
         Self { language: Some(language.into()), ..self }
     }
@@ -91,6 +93,8 @@ impl InitiateReverseOtp {
     /// with a host, in ASCII. `http` is allowed on loopback only.
     ///
     /// Defaults to the webhook preferences of your account.
+    #[doc(alias = "callback")]
+    #[doc(alias = "webhook")]
     pub fn success_url(self, success_url: impl Into<String>) -> Self {
         Self { success_url: Some(success_url.into()), ..self }
     }
