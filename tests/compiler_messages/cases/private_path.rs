@@ -1,0 +1,4 @@
+use contiguity::otp::new::NewOtp;
+use contiguity::reverse::initiate::InitiateReverseOtp;
+
+fn main() {}

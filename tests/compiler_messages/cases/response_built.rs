@@ -1,0 +1,7 @@
+use contiguity::{Metadata, Verification};
+
+fn fake() -> Verification {
+    Verification { verified: true, metadata: Metadata::default() }
+}
+
+fn main() {}
