@@ -319,29 +319,45 @@ mod tests {
     }
 
     #[test]
-    fn advice_says_nothing_of_accounts_people_or_budgets() {
-        let reasons = [
-            Reason::NoAttemptsLeft,
-            Reason::NoResendsLeft,
-            Reason::TooSoon,
-            Reason::Expired,
-            Reason::Finished,
-            Reason::NotSaved,
-            Reason::Number,
-            Reason::WrongCodes,
-            Reason::Caller,
-            Reason::Total,
-            Reason::Unverified,
-            Reason::Neighbors,
-            Reason::Destination,
-            Reason::Unavailable,
-        ];
-        for reason in reasons {
-            let advice = Refusal::new(reason, Some(Duration::from_secs(60)), Some(Limit::per_hour(500))).advice();
+    fn each_reason_has_words_for_logs_and_advice_for_the_person() {
+        let new_code = |why| format!("Please ask for a new code. This one {why}.");
+        let later = || "Please try again in 1 minute.".to_owned();
+        let wrong = || "Something went wrong. Please try again in a moment.".to_owned();
+        for (reason, words, advice) in [
+            (Reason::NoAttemptsLeft, "no attempts left for this code", new_code("was entered wrong too often")),
+            (Reason::NoResendsLeft, "no resends left for this code", new_code("cannot be sent again")),
+            (
+                Reason::TooSoon,
+                "the last text of this challenge is too recent",
+                "Please wait 1 minute before you ask for another text.".to_owned(),
+            ),
+            (Reason::Expired, "the challenge has expired", new_code("has expired")),
+            (Reason::Finished, "the challenge is already verified", new_code("was already used")),
+            (Reason::NotSaved, "the challenge could not be saved", wrong()),
+            (Reason::Number, "too many texts to this number", later()),
+            (Reason::WrongCodes, "too many codes checked for this number", later()),
+            (Reason::Caller, "too many requests by this caller", later()),
+            (Reason::Total, "the total budget is used up", later()),
+            (Reason::Unverified, "too many texts to this calling code were not verified", later()),
+            (Reason::Neighbors, "too many texts to adjacent numbers were not verified", later()),
+            (
+                Reason::Destination,
+                "this destination is not allowed",
+                "We cannot send a text to this number. Please use another one.".to_owned(),
+            ),
+            (Reason::Unavailable, "the guard's store is unavailable", wrong()),
+        ] {
+            let refusal = Refusal::new(reason, Some(Duration::from_secs(60)), Some(Limit::per_hour(500)));
+            let end = "(500 in 1 hour); possible again in 60 s";
+            assert_eq!(refusal.to_string(), format!("refused before sending: {words} {end}"));
+            assert_eq!(refusal.advice(), advice);
             for word in ["account", "other p", "budget", "total", "limit", "500", "caller", "neighbor", "store"] {
                 assert!(!advice.contains(word), "{reason:?}: {advice}");
             }
-            assert!(advice.contains("lease"), "{reason:?}: {advice}");
         }
+        assert_eq!(
+            Refusal::new(Reason::Expired, None, None).to_string(),
+            "refused before sending: the challenge has expired"
+        );
     }
 }

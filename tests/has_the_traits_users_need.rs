@@ -1,6 +1,6 @@
 //! Every public type is `Debug`, `Send` and `Sync`. Values also work in maps, databases and messages.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt::{Debug, Display};
@@ -167,4 +167,26 @@ fn the_debug_of_an_error_is_its_message() {
     check(&reverse::Outcome::Stopped.proof().unwrap_err());
     check(&webhook::Verifier::new("").unwrap_err());
     check(&guard::StoreError::new("no response within 500 ms"));
+}
+
+#[test]
+fn setters_take_values_references_and_text() {
+    fn texts<T>(text: &str) -> [Input<T>; 4]
+    where
+        Input<T>: for<'a> From<&'a str> + From<String> + for<'a> From<&'a String> + for<'a> From<Cow<'a, str>>,
+    {
+        let owned = text.to_owned();
+        [text.into(), (&owned).into(), owned.into(), Cow::from(text).into()]
+    }
+    let number = PhoneNumber::parse("+14155552671").unwrap();
+    let id = OtpId::parse("otp_1234567890").unwrap();
+    for number in texts("+14155552671").into_iter().chain([number.into(), (&number).into()]) {
+        let _: NewOtp<_, _> = NewOtp::to(number);
+    }
+    for language in texts("en").into_iter().chain([Language::English.into(), (&Language::English).into()]) {
+        let _: NewOtp<_, _> = NewOtp::to(number).language(language);
+    }
+    for id in texts("otp_1234567890").into_iter().chain([(&id).into(), id.into()]) {
+        let _: ResendOtp = ResendOtp::otp_id(id);
+    }
 }

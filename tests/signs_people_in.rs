@@ -99,7 +99,9 @@ fn the_polling_flow() {
     sandbox.phone("+14155550000").text(&session.to, &session.factor);
     sandbox.phone(PHONE).text(&session.to, "something else");
     sandbox.phone(PHONE).text("+16465550199", &session.factor);
-    assert_eq!(status(&client, &session).status, Status::Pending);
+    let pending = status(&client, &session);
+    assert_eq!(pending.status, Status::Pending);
+    assert_eq!(pending.proof().unwrap_err().to_string(), "not verified: the person has not texted yet");
     sandbox.phone(PHONE).text(&session.to, &session.factor);
     let read = status(&client, &session);
     assert!(read.is_verified());

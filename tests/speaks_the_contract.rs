@@ -139,10 +139,15 @@ fn initiate_on_an_older_server() {
     let session = ask().send(&server.client()).unwrap();
     assert_eq!((session.factor.as_str(), session.to.as_str()), ("x\n", "85258"));
 
-    for missing in [json!({"otp_id": "r", "to": "1"}), json!({"otp_id": "r", "factor": "1"}), json!({"factor": "1"})] {
-        let server = Server::answering(&success(&missing));
+    for (data, missing) in [
+        (json!({"otp_id": "r", "to": "1"}), "factor"),
+        (json!({"otp_id": "r", "factor": "1"}), "to"),
+        (json!({"factor": "1"}), "otp_id"),
+    ] {
+        let server = Server::answering(&success(&data));
         let error = InitiateReverseOtp::number("+15551234567").send(&server.client()).unwrap_err();
-        assert!(matches!(error, Error::Decode(_)), "{missing}: {error}");
+        assert!(matches!(error, Error::Decode(_)), "{data}: {error}");
+        assert!(error.to_string().contains(&format!("`data.{missing}` is missing; ")), "{data}: {error}");
     }
 
     // The session of another phone is still the session that was asked for.

@@ -306,7 +306,7 @@ fn each_message_says_what_to_do() {
 
     let ask = || InitiateReverseOtp::number("+14155552671");
     let long = "x".repeat(1_001);
-    let table: [(Send<'_>, &str); 17] = [
+    let table: [(Send<'_>, &str); 18] = [
         (Box::new(|c| new("+14155552671", "en", " ", c)), "`name` must not be blank"),
         (
             Box::new(|c| new("+14155552671", "en", "a\nb", c)),
@@ -317,6 +317,7 @@ fn each_message_says_what_to_do() {
         (Box::new(|c| verify("otp_1", "123", c)), "`otp` must have 4 to 10 digits"),
         (Box::new(|c| verify("otp_1", "12345678901", c)), "`otp` must have 4 to 10 digits"),
         (Box::new(|c| verify("otp_1", "12e45", c)), "`otp` must contain only digits"),
+        (Box::new(|c| verify("otp_1", "12\u{663}\u{664}", c)), "`otp` must not mix digits of different scripts"),
         (Box::new(|c| verify("", "1234", c)), "`otp_id` must not be blank; use the id that the service returned"),
         (
             Box::new(|c| verify("..", "1234", c)),

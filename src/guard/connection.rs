@@ -121,3 +121,51 @@ const TIMEOUT: Duration = Duration::from_millis(500);
 
 /// As many as one process is likely to use at once.
 const MAX_IDLE: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::{Pool, Script};
+
+    /// Returns the message of a call to a server that sends this and then waits.
+    fn message(response: &'static [u8]) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let server = thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut buffer = [0; 4096];
+            // A command begins with a star. The client sends some of its own first.
+            while let Ok(length @ 1..) = socket.read(&mut buffer) {
+                let commands = String::from_utf8_lossy(&buffer[..length]).matches('*').count();
+                if socket.write_all(&response.repeat(commands)).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut pool = Pool::new(&url).unwrap();
+        pool.set_timeout(Duration::from_millis(if response.is_empty() { 200 } else { 10_000 }));
+        let error = pool.run(&Script::new(vec!["key".to_owned()], Vec::new())).unwrap_err();
+        drop(pool);
+        server.join().unwrap();
+        error.to_string()
+    }
+
+    #[test]
+    fn a_server_that_cannot_count_is_named_without_its_text() {
+        for (response, expected) in [
+            (&b""[..], "Redis did not respond in time"),
+            (b"-READONLY You can't write against a read only replica.\r\n", "Redis returned READONLY"),
+            (b"-OOM command not allowed\r\n", "Redis returned OOM"),
+        ] {
+            assert_eq!(message(response), expected);
+        }
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let pool = Pool::new(&format!("redis://{closed}")).unwrap();
+        let error = pool.run(&Script::new(Vec::new(), Vec::new())).unwrap_err();
+        assert_eq!(error.to_string(), "Redis refused the connection");
+    }
+}

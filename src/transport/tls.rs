@@ -136,3 +136,41 @@ pub(super) fn describe(error: &io::Error) -> Option<&'static str> {
 pub(super) fn describe(_: &io::Error) -> Option<&'static str> {
     None
 }
+
+#[cfg(all(test, feature = "rustls"))]
+mod tests {
+    use std::io;
+
+    use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
+
+    use super::describe;
+
+    #[test]
+    fn each_error_of_a_handshake_has_its_words() {
+        let certificate = Error::InvalidCertificate;
+        for (error, words) in [
+            (
+                certificate(CertificateError::UnknownIssuer),
+                "the certificate's authority is not trusted; set `root_certificates` if your network has its own",
+            ),
+            (certificate(CertificateError::NotValidForName), "the certificate is for another host"),
+            (certificate(CertificateError::Expired), "the certificate has expired"),
+            (
+                certificate(CertificateError::NotValidYet),
+                "the certificate is not valid yet; check this machine's clock",
+            ),
+            (certificate(CertificateError::Revoked), "the certificate is not valid"),
+            (Error::NoCertificatesPresented, "the certificate is not valid"),
+            (InvalidMessage::InvalidContentType.into(), "this port does not speak TLS"),
+            (
+                PeerIncompatible::NoCipherSuitesInCommon.into(),
+                "the server supports no TLS version or cipher of this client",
+            ),
+            (Error::AlertReceived(AlertDescription::HandshakeFailure), "the server refused the handshake"),
+            (Error::General("quoted".to_owned()), "the handshake failed"),
+        ] {
+            assert_eq!(describe(&io::Error::new(io::ErrorKind::InvalidData, error)), Some(words));
+        }
+        assert_eq!(describe(&io::Error::other("not of rustls")), None);
+    }
+}
