@@ -313,7 +313,7 @@ impl StatusFault {
 
     /// Adds a `Retry-After` header, in whole seconds, rounded up.
     ///
-    /// Defaults to no such header.
+    /// The header is left out by default.
     ///
     /// # Examples
     ///
