@@ -429,9 +429,9 @@ impl Sandbox {
     /// use contiguity::sandbox::{Fault, Sandbox};
     ///
     /// let sandbox = Sandbox::start()?;
-    /// sandbox.fail_times(2, Fault::drop_before());
+    /// sandbox.fail_times(2, Fault::status(429));
     ///
-    /// // The client retries, since nothing was sent.
+    /// // The client retries, since the service did not act.
     /// let request = NewOtp::to("+14155552671").language("en").name("MyApp");
     /// request.send(&sandbox.client())?;
     /// assert_eq!(sandbox.requests().len(), 3);
