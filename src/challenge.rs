@@ -30,6 +30,8 @@ use crate::verified::Verified;
 /// The proof of a challenge has a [`number`](Verified::number): log in that number, not one that a
 /// form sends along. Otherwise a person can verify their own phone and claim another's.
 ///
+/// The cookbook has a [web handler](crate::_cookbook#a-web-handler) with a challenge.
+///
 /// # Storing a challenge
 ///
 /// A challenge serializes to a small map with a version, in any self-describing format such as JSON

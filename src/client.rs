@@ -46,7 +46,8 @@ use crate::web_url::WebUrl;
 /// # In async programs
 ///
 /// Calls block. In an async runtime, move them to a blocking thread, for example with
-/// `tokio::task::spawn_blocking`.
+/// `tokio::task::spawn_blocking`. The cookbook shows [how](crate::_cookbook#async-programs), and what
+/// cancelling means for a text that is on its way.
 ///
 /// # Examples
 ///
@@ -384,7 +385,8 @@ impl ClientBuilder {
         Self { root_certificates: Some(pem.as_ref().to_vec()), ..self }
     }
 
-    /// Sets the proxy, such as `http://proxy.example.com:3128`.
+    /// Sets the proxy, such as `http://proxy.example.com:3128`. See also [Proxies and
+    /// certificates](crate::_cookbook#proxies-and-certificates).
     ///
     /// Connections go through the proxy with CONNECT, so it cannot read what is sent over https. The
     /// proxy URL must be http or https. It may contain a user name and a password, percent-encoded where needed:

@@ -16,9 +16,11 @@ use crate::value::debug_is_display;
 /// ([`is_retryable`](Self::is_retryable)). A text message costs money and annoys people, so check
 /// before you send another one.
 ///
+/// The cookbook maps errors to [HTTP statuses](crate::_cookbook#http-statuses).
+///
 /// The message of a call that was made begins with its method and path template, such as
-/// `POST /otp/new`. No error shows the API key, a code or a whole phone number. `Debug` shows the same message as
-/// `Display`, since that is what a `main` that returns an error prints.
+/// `POST /otp/new`. No error shows the API key, a code or a whole phone number. `Debug` shows the
+/// same message as `Display`, since that is what a `main` that returns an error prints.
 ///
 /// # Examples
 ///

@@ -106,58 +106,12 @@
 //!
 //! # Recipes
 //!
-//! **A web handler.** Load the challenge from the session, use it, and save it whatever the
-//! outcome. The guard counts attempts itself, so two requests with the same copy of a challenge get
-//! no additional attempts. The example `server` is a complete program.
+//! **A web handler.** The cookbook has [one](crate::_cookbook#a-web-handler), and the example `server`
+//! is a complete program. The guard counts attempts itself, so two requests with the same copy of a
+//! challenge get no additional attempts.
 //!
-//! ```
-//! # use std::collections::HashMap;
-//! # use contiguity::guard::Guarded;
-//! # type Session = HashMap<String, String>;
-//! use contiguity::{Attempt, Challenge, Error, Verified};
-//!
-//! fn code(
-//!     sign_in: &Guarded,
-//!     session: &mut Session,
-//!     ip: std::net::IpAddr,
-//!     typed: &str,
-//! ) -> Result<Verified, String> {
-//!     let stored = session.get("challenge").ok_or("begin again")?;
-//!     let mut challenge: Challenge =
-//!         serde_json::from_str(stored).map_err(|error| error.to_string())?;
-//!     let outcome = challenge.verify(&sign_in.by(ip), typed);
-//!     let stored = serde_json::to_string(&challenge).expect("JSON");
-//!     session.insert("challenge".to_owned(), stored);
-//!     match outcome {
-//!         Ok(Attempt::Verified(proof)) => Ok(proof),
-//!         Ok(Attempt::Wrong { attempts_left }) => {
-//!             Err(format!("not the code; {attempts_left} attempts left"))
-//!         }
-//!         Err(Error::Refused(refusal)) => Err(refusal.advice()),
-//!         Err(error) => Err(error.to_string()),
-//!     }
-//! }
-//! ```
-//!
-//! **An async handler.** A call blocks, so move it to a thread for blocking work.
-//!
-//! ```
-//! # use contiguity::guard::Guarded;
-//! # use contiguity::{Challenge, Error};
-//! async fn send(
-//!     sign_in: Guarded,
-//!     number: String,
-//!     ip: std::net::IpAddr,
-//! ) -> Result<Challenge, Error> {
-//!     use contiguity::{NewOtp, Policy};
-//!
-//!     let send = move || {
-//!         let otp = NewOtp::to(number).language("en").name("MyApp");
-//!         otp.challenge(&sign_in.by(ip), Policy::DEFAULT)
-//!     };
-//!     tokio::task::spawn_blocking(send).await.expect("no panic")
-//! }
-//! ```
+//! **An async handler.** A call blocks, so move [`by`](Guarded::by) and the call to a thread for
+//! blocking work, as the cookbook [shows](crate::_cookbook#async-programs).
 //!
 //! **A command-line program or a script.** There is one caller, and limits last for one run. The
 //! total still stops a loop that goes wrong.

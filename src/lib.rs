@@ -62,6 +62,9 @@
 //! applies directly.
 //! `send(&client)` consumes the builder: one builder, one call.
 //!
+//! The [cookbook](_cookbook) has recipes: a script, a web handler, threads, async programs, tests, a
+//! webhook receiver, proxies, logging, errors as HTTP statuses, and the JavaScript SDK call by call.
+//!
 //! # Signing people in
 //!
 //! **Never decide on `send(..).is_ok()`.** A wrong code is a successful call with a negative result.
@@ -98,6 +101,8 @@
 //! | 3xx, which is never followed | `Api` | yes | no |
 //! | a 2xx response whose body is incomplete or late | `Transport` | yes | status reads only |
 //! | a complete 2xx response that cannot be read, or is longer than 1 MiB | `Decode` | yes | no |
+//!
+//! For a web handler, see [HTTP statuses](_cookbook#http-statuses).
 //!
 //! # Defaults
 //!
@@ -170,6 +175,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod _cookbook;
 mod call;
 mod challenge;
 mod client;

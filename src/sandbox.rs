@@ -26,6 +26,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The cookbook has [tests](crate::_cookbook#testing) with a fault, the clock and a fixed code.
+//!
 //! # Behavior
 //!
 //! - **Codes** are six random digits. They expire 15 minutes after the first message. A resend

@@ -36,6 +36,8 @@
 //! # Ok::<(), contiguity::webhook::InvalidSecret>(())
 //! ```
 //!
+//! The cookbook has a [receiver](crate::_cookbook#a-webhook-receiver) that ignores replays.
+//!
 //! # Handling webhooks safely
 //!
 //! - **Verify the raw body.** The signature covers the exact bytes that were sent. Pass those bytes
