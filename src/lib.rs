@@ -110,37 +110,51 @@
 //! to 5 seconds. Idle connections are kept for 3 seconds. [`ClientBuilder`] changes these settings.
 //! [`Client::with_timeout`] and [`Client::with_retries`] change them for single calls.
 //!
-//! # Secrets
+//! # Security
 //!
-//! The API key, codes and full phone numbers never appear in this crate's `Debug` output, errors or
-//! log records. If an error quotes text from a server, its digits are masked. A reverse factor and the
-//! service's own number are not secret.
+//! - The API key, codes and full phone numbers never appear in this crate's `Debug` output, errors or
+//!   log records. If an error quotes text from a server, its digits are masked. A reverse factor and
+//!   the service's own number are not secret.
+//! - Certificates are always verified, redirects are never followed, and plain http is refused except
+//!   on loopback, unless you allow it.
+//! - Only a successful check creates a [`Verified`]. A response that names another OTP id does not.
+//! - This crate contains no unsafe code.
 //!
-//! Log records use the [log](https://docs.rs/log) facade with the target `contiguity`, at debug level: method, path
-//! template, status, attempt, duration and request id. To see them, set `RUST_LOG=contiguity=debug` in
-//! a program with a logger such as `env_logger`.
+//! What remains for you:
 //!
-//! Dependencies write their own log records. At debug level, ureq shows the method, host and
-//! path of a request, which may contain an OTP id. **At trace level, `ureq_proto` shows request heads
-//! with the API key, and responses.** Do not enable trace for that target where logs are stored.
+//! - Limit texts and attempts with a [guard], and keep each [`Challenge`] on the server.
+//! - Keep trace records of dependencies out of stored logs: they contain the API key. See
+//!   [Logging](_cookbook#logging).
+//! - A verified number proves that someone received a text, not who they are. A SIM card can be
+//!   swapped, and a text can be read on a locked screen.
 //!
-//! # Async programs
+//! [SECURITY.md] describes this in more detail, and how to report a vulnerability.
 //!
-//! Calls block. In an async runtime, move them to a blocking thread:
+//! # Stability
 //!
-//! ```
-//! # let sandbox = contiguity::sandbox::Sandbox::start()?;
-//! # let client = sandbox.client();
-//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-//! # runtime.block_on(async {
-//! use contiguity::NewOtp;
+//! Releases follow [semantic versioning]. Before 1.0, a breaking change raises the minor version, such
+//! as from 0.1 to 0.2.
 //!
-//! let request = NewOtp::to("+14155552671").language("en").name("MyApp");
-//! let sent = tokio::task::spawn_blocking(move || request.send(&client))
-//!     .await??;
-//! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! - **A type that is `#[non_exhaustive]` may grow.** Match on such an enum with a `_` arm, and
+//!   use `..` to destructure such a struct. New variants and fields are not breaking changes.
+//! - **Texts may change in any release:** error messages, `Debug` output, log records,
+//!   [`Refusal::advice`] and the sandbox's messages. Match on variants, [`IssueKind`] and [`Reason`],
+//!   and call methods such as [`Error::may_have_sent`].
+//! - **No type of another crate is in the API,** except for serde's traits. A new major version of
+//!   ureq is therefore not a breaking change of this crate.
+//! - **The minimum supported Rust version is 1.85.** It is raised only in a minor release, never in a
+//!   patch.
+//!
+//! # What it does not do
+//!
+//! | not supported | use instead |
+//! |---|---|
+//! | async calls | a blocking thread, as [Async programs](_cookbook#async-programs) shows |
+//! | Contiguity's other products, such as plain texts, email and number leases | the vendor's [JavaScript SDK] or [HTTP API] |
+//! | SOCKS proxies | an HTTP proxy, such as a local [Privoxy] that forwards to the SOCKS proxy |
+//! | client certificates | a local TLS proxy such as stunnel, on loopback, as the base URL |
+//! | codes of an authenticator app (TOTP) | [totp-rs] |
+//! | sessions, accounts and cookies | your web framework; a [`Challenge`] serializes into its sessions |
 //!
 //! # Features
 //!
@@ -158,8 +172,7 @@
 //! | `qr` | | [`ReverseSession::qr`], the session's link as a QR code for a terminal or a page |
 //! | `sandbox` | | [`sandbox::Sandbox`], a local stand-in for the service, for tests |
 //!
-//! For the smallest build, use `default-features = false, features = ["rustls"]`. The minimum
-//! supported Rust version is 1.85.
+//! For the smallest build, use `default-features = false, features = ["rustls"]`.
 //!
 //! [sandbox]: https://docs.rs/contiguity/latest/contiguity/sandbox/index.html
 //! [`PhoneNumber::from_user_input`]: https://docs.rs/contiguity/latest/contiguity/struct.PhoneNumber.html#method.from_user_input
@@ -171,6 +184,12 @@
 //! [`Guard::total`]: https://docs.rs/contiguity/latest/contiguity/guard/struct.Guard.html#method.total
 //! [`Guarded`]: https://docs.rs/contiguity/latest/contiguity/guard/struct.Guarded.html
 //! [`guard::Guard`]: https://docs.rs/contiguity/latest/contiguity/guard/struct.Guard.html
+//! [SECURITY.md]: https://docs.rs/crate/contiguity/latest/source/SECURITY.md
+//! [semantic versioning]: https://semver.org
+//! [JavaScript SDK]: https://www.npmjs.com/package/contiguity
+//! [HTTP API]: https://docs.contiguity.com
+//! [Privoxy]: https://www.privoxy.org
+//! [totp-rs]: https://docs.rs/totp-rs
 //! [`guard::Redis::connect`]: https://docs.rs/contiguity/latest/contiguity/guard/struct.Redis.html#method.connect
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
