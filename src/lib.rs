@@ -171,6 +171,7 @@
 //! | `redis` | | [`guard::Redis::connect`], connections to the counts that several processes share |
 //! | `qr` | | [`ReverseSession::qr`], the session's link as a QR code for a terminal or a page |
 //! | `sandbox` | | [`sandbox::Sandbox`], a local stand-in for the service, for tests |
+//! | `cli` | | the program `contiguity`: the API and the sandbox on the command line |
 //!
 //! For the smallest build, use `default-features = false, features = ["rustls"]`.
 //!

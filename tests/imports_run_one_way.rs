@@ -2,7 +2,8 @@
 //!
 //! Only paths that begin with `crate::`, `self::` or `super::` count. A path through a re-export of
 //! the crate root, such as `crate::Client`, hides the file that it needs, so it is a problem too.
-//! Tests within `src`, comments and `lib.rs` are left out.
+//! Tests within `src`, comments and the roots, `lib.rs` and `main.rs`, are left out. The program in
+//! `src/bin` is a crate of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,14 +14,21 @@ type Graph = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
 fn there_is_no_circle_and_no_path_through_the_root() {
-    let sources = sources();
-    assert!(sources.len() > 20, "{} files in src", sources.len());
+    for (root, files) in [("src", 20), ("src/bin/contiguity", 7)] {
+        let sources = sources(root);
+        assert!(sources.len() > files, "{} files in {root}", sources.len());
+        check(&sources);
+    }
+}
+
+#[track_caller]
+fn check(sources: &BTreeMap<String, String>) {
     let mut graph = Graph::new();
     let mut problems = Vec::new();
-    for (module, text) in &sources {
+    for (module, text) in sources {
         let imports = graph.entry(module.clone()).or_default();
         for path in paths(module, text) {
-            match module_of(&path, &sources) {
+            match module_of(&path, sources) {
                 Some(other) => drop(imports.insert(other)),
                 None => problems.push(format!("{module} uses crate::{path}, a re-export of the root")),
             }
@@ -31,17 +39,20 @@ fn there_is_no_circle_and_no_path_through_the_root() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
-/// The text of each module, by its path: `otp::new`.
-fn sources() -> BTreeMap<String, String> {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+/// The text of each module of the crate in this folder, by its path: `otp::new`.
+fn sources(root: &str) -> BTreeMap<String, String> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join(root);
     let mut folders = vec![src.clone()];
     let mut sources = BTreeMap::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).expect("a folder of src") {
             let path: PathBuf = entry.expect("an entry of a folder").path();
+            if path == src.join("bin") || path == src.join("lib.rs") || path == src.join("main.rs") {
+                continue;
+            }
             if path.is_dir() {
                 folders.push(path);
-            } else if path != src.join("lib.rs") {
+            } else {
                 let module = path.strip_prefix(&src).expect("a path below src").with_extension("");
                 let module = module.to_str().expect("UTF-8").replace('/', "::");
                 sources.insert(module, without_tests_and_comments(&fs::read_to_string(path).expect("UTF-8")));

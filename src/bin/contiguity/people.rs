@@ -1,0 +1,34 @@
+//! What people write on the command line: numbers as they dial them, and the language of their system.
+
+use std::env;
+
+use contiguity::{Input, Language, PhoneNumber};
+
+use crate::ending::Failure;
+
+/// Reads a number as people write it, if a region is given. Otherwise the call checks that it is in
+/// E.164.
+pub(crate) fn number(text: String, region: Option<&str>) -> Result<Input<PhoneNumber>, Failure> {
+    match region {
+        Some(region) => {
+            Ok(PhoneNumber::from_user_input(&text, region).map_err(|e| Failure::local(e.to_string()))?.into())
+        }
+        None => Ok(text.into()),
+    }
+}
+
+/// Returns the language for a tag, or the one of the system's locale for `auto`.
+pub(crate) fn language(tag: &str) -> String {
+    if !tag.eq_ignore_ascii_case("auto") {
+        return tag.to_owned();
+    }
+    // The first that is set counts (POSIX.1-2024, Base Definitions, 8.2).
+    let locale = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(env::var_os).find(|value| !value.is_empty());
+    let locale = locale.unwrap_or_default();
+    Language::negotiate(&locale.to_string_lossy()).unwrap_or(Language::English).to_string()
+}
+
+/// A time as `4:05`.
+pub(crate) fn clock(seconds: u64) -> String {
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
