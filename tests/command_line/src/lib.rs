@@ -14,10 +14,16 @@ pub const PHONE: &str = "+14155552671";
 
 /// The program, built with the feature `cli` once for each file of tests.
 pub static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-    let build = escargot::CargoBuild::new()
+    let mut build = escargot::CargoBuild::new()
         .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"))
         .bin("contiguity")
         .features("cli");
+    // What cargo says about this package would build the dependencies again whose build scripts read it.
+    for (name, _) in
+        std::env::vars().filter(|(name, _)| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_"))
+    {
+        build = build.env_remove(name);
+    }
     build.run().expect("the program").path().to_owned()
 });
 

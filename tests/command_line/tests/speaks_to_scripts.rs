@@ -87,7 +87,7 @@ fn a_failure_is_certainly_not_sent_or_may_be() {
     assert_eq!(
         refused.events(),
         [format!(
-            r#"{{"event":"error","error":"the service returned 403 Forbidden (request <request_id>); the service did not act on this call","hint":null,{UNSENT},"status":403,"request_id":"<request_id>","retry_after":null}}"#
+            r#"{{"event":"error","error":"POST /otp/new: the service returned 403 Forbidden (request <request_id>); the service did not act on this call","hint":null,{UNSENT},"status":403,"request_id":"<request_id>","retry_after":null}}"#
         )]
     );
     assert_eq!(send(Fault::status(400).into(), &[]).status, 1);
