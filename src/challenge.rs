@@ -242,10 +242,9 @@ impl Challenge {
     ///
     /// # Errors
     ///
-    /// - [`Error::Refused`] if no resend is left, the last text is too recent, the challenge has
-    ///   expired or has already verified a code, or a guard refuses the call. Nothing was sent.
-    ///   Also if the service reports that it did not send the code again, since it was used or has
-    ///   expired.
+    /// - [`Error::Refused`] if no attempt or no resend is left, the last text is too recent, the
+    ///   challenge has expired or its code was already used, or a guard refuses the call. No text was
+    ///   sent.
     /// - Otherwise as for [`ResendOtp::send`].
     pub fn resend(&mut self, client: &Client) -> Result<(), Error> {
         self.resend_saving(client, |_, _| Ok::<(), Infallible>(()))
@@ -267,6 +266,10 @@ impl Challenge {
     ) -> Result<(), Error> {
         let now = unix_ms(client.now());
         self.check_open(now)?;
+        if self.attempts_left() == 0 {
+            // The text would be of no use.
+            return Err(refused(Reason::NoAttemptsLeft, None));
+        }
         if self.resends_left() == 0 {
             return Err(refused(Reason::NoResendsLeft, None));
         }
@@ -280,7 +283,8 @@ impl Challenge {
         self.save(&before, save)?;
         match ResendOtp::of(self.otp_id.clone(), self.number).send(client) {
             Ok(again) if again.resent => Ok(()),
-            Ok(_) => Err(refused(Reason::Expired, None)),
+            // A challenge does not outlive its code, so the code was used.
+            Ok(_) => Err(refused(Reason::Finished, None)),
             Err(error) => {
                 if !error.may_have_sent() {
                     (self.resent, self.texted) = (before.resent, before.texted);
@@ -329,7 +333,8 @@ impl Challenge {
     #[must_use]
     pub fn next_resend_at(&self) -> Option<SystemTime> {
         let next = self.next_resend();
-        let possible = !self.finished && self.resends_left() > 0 && next < self.expires();
+        let is_open = !self.finished && self.attempts_left() > 0 && self.resends_left() > 0;
+        let possible = is_open && next < self.expires();
         possible.then(|| from_unix_ms(next))
     }
 

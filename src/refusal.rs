@@ -130,7 +130,7 @@ pub enum Reason {
     TooSoon,
     /// The challenge is too old. A new code is needed.
     Expired,
-    /// The challenge has already verified a code. A new code is needed.
+    /// The code of the challenge was already used. A new code is needed.
     Finished,
     /// The challenge could not be saved before the call.
     NotSaved,

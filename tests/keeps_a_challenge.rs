@@ -234,14 +234,14 @@ fn what_was_certainly_not_sent_is_given_back() {
 }
 
 #[test]
-fn a_code_that_the_service_no_longer_resends_has_expired() {
+fn a_code_that_the_service_no_longer_resends_was_used() {
     let bench = Bench::new();
     let mut challenge = bench.challenge(Policy::DEFAULT);
     let check = VerifyOtp::otp_id(challenge.otp_id()).otp(bench.code()).send(&bench.client).unwrap();
     assert!(check.proof().is_ok());
     bench.advance(30);
     assert!(!ResendOtp::otp_id(challenge.otp_id()).send(&bench.client).unwrap().resent);
-    assert_eq!(reason(challenge.resend(&bench.client)), Reason::Expired);
+    assert_eq!(reason(challenge.resend(&bench.client)), Reason::Finished);
 }
 
 #[test]
@@ -366,7 +366,7 @@ impl Model {
             return Err(Reason::Expired);
         }
         match step {
-            Step::Wrong | Step::Right if self.tried == attempts => Err(Reason::NoAttemptsLeft),
+            Step::Wrong | Step::Right | Step::Resend if self.tried == attempts => Err(Reason::NoAttemptsLeft),
             Step::Wrong => {
                 self.tried += 1;
                 Ok("wrong")
