@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::env;
 use std::fmt;
+use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -98,12 +99,7 @@ impl Client {
 
     /// Creates a client from environment variables.
     ///
-    /// The key is read from `CONTIGUITY_API_KEY`, or else from `CONTIGUITY_TOKEN`. The base URL is
-    /// read from `CONTIGUITY_BASE_URL`, if set. A blank variable counts as not set.
-    ///
-    /// With `CONTIGUITY_ALLOW_INSECURE_HTTP=1`, the base URL may be plain http on any host, as with
-    /// [`allow_insecure_http`](ClientBuilder::allow_insecure_http). **Anyone on the network path can
-    /// then read the key, numbers and codes.** It is meant for a sandbox in another container.
+    /// The same as [`ClientBuilder::from_env`] and [`build`](ClientBuilder::build).
     ///
     /// # Errors
     ///
@@ -118,23 +114,7 @@ impl Client {
     /// # Ok::<(), contiguity::Error>(())
     /// ```
     pub fn from_env() -> Result<Self, Error> {
-        let [first, second] = KEY_VARIABLES;
-        let key = match variable(first)? {
-            Some(key) => Some(key),
-            None => variable(second)?,
-        };
-        let key =
-            key.ok_or_else(|| Error::config(format!("no API key; set {first} (or {second}) in the environment")))?;
-        let mut builder = Self::builder(key);
-        match variable(INSECURE_VARIABLE)?.as_deref().map(str::trim) {
-            None | Some("0") => {}
-            Some("1") => builder = builder.allow_insecure_http(),
-            Some(_) => return Err(Error::config(format!("{INSECURE_VARIABLE} must be 1 or 0, or not set"))),
-        }
-        match variable(URL_VARIABLE)? {
-            Some(url) => builder.base_url(url).build_with_url_from(URL_VARIABLE),
-            None => builder.build(),
-        }
+        ClientBuilder::from_env()?.build()
     }
 
     /// Creates a builder for a client with custom settings.
@@ -154,7 +134,7 @@ impl Client {
     pub fn builder(key: impl Into<String>) -> ClientBuilder {
         ClientBuilder {
             key: key.into(),
-            base_url: BASE_URL.to_owned(),
+            base_url: ("the base URL", BASE_URL.to_owned()),
             limits: Limits { timeout: TIMEOUT, connect_timeout: CONNECT_TIMEOUT, retries: RETRIES },
             user_agent_suffix: None,
             pool_idle_timeout: POOL_IDLE_TIMEOUT,
@@ -294,18 +274,75 @@ impl fmt::Debug for Client {
 #[must_use = "call `.build()` to create the client"]
 pub struct ClientBuilder {
     key: String,
-    base_url: String,
+    /// What messages call it, and the URL.
+    base_url: (&'static str, String),
     limits: Limits,
     user_agent_suffix: Option<String>,
     pool_idle_timeout: Duration,
     allow_insecure_http: bool,
     tls: Option<Tls>,
-    root_certificates: Option<Vec<u8>>,
+    /// What messages call them, and the PEM.
+    root_certificates: Option<(&'static str, Vec<u8>)>,
     proxy: Option<String>,
     clock: WallClock,
 }
 
 impl ClientBuilder {
+    /// Creates a builder from environment variables, to set more before [`build`](Self::build).
+    ///
+    /// | variable | |
+    /// |---|---|
+    /// | `CONTIGUITY_API_KEY`, or else `CONTIGUITY_TOKEN` | the API key |
+    /// | `CONTIGUITY_BASE_URL` | [`base_url`](Self::base_url), if set |
+    /// | `CONTIGUITY_CA_FILE` | the path of a file with [`root_certificates`](Self::root_certificates), if set |
+    /// | `CONTIGUITY_ALLOW_INSECURE_HTTP` | 1 for [`allow_insecure_http`](Self::allow_insecure_http) |
+    ///
+    /// A blank variable counts as not set. The proxy variables are read by [`build`](Self::build), see
+    /// [`proxy`](Self::proxy).
+    ///
+    /// **With `CONTIGUITY_ALLOW_INSECURE_HTTP=1` and a plain http base URL, anyone on the network path
+    /// can read the key, numbers and codes.** It is meant for a sandbox in another container.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] if no key is set, a variable is not UTF-8, or the file cannot be read.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use contiguity::ClientBuilder;
+    ///
+    /// let client = ClientBuilder::from_env()?
+    ///     .timeout(Duration::from_secs(10))
+    ///     .build()?;
+    /// # Ok::<(), contiguity::Error>(())
+    /// ```
+    pub fn from_env() -> Result<Self, Error> {
+        let [first, second] = KEY_VARIABLES;
+        let key = match variable(first)? {
+            Some(key) => Some(key),
+            None => variable(second)?,
+        };
+        let key =
+            key.ok_or_else(|| Error::config(format!("no API key; set {first} (or {second}) in the environment")))?;
+        let mut builder = Client::builder(key);
+        match variable(INSECURE_VARIABLE)?.as_deref().map(str::trim) {
+            None | Some("0") => {}
+            Some("1") => builder = builder.allow_insecure_http(),
+            Some(_) => return Err(Error::config(format!("{INSECURE_VARIABLE} must be 1 or 0, or not set"))),
+        }
+        if let Some(url) = variable(URL_VARIABLE)? {
+            builder.base_url = (URL_VARIABLE, url);
+        }
+        if let Some(path) = variable(CERTIFICATES_VARIABLE)? {
+            let pem = fs::read(&path)
+                .map_err(|error| Error::config(format!("{CERTIFICATES_VARIABLE}: cannot read {path}: {error}")))?;
+            builder.root_certificates = Some((CERTIFICATES_VARIABLE, pem));
+        }
+        Ok(builder)
+    }
+
     /// Sets the base URL of the service: an absolute http or https URL with a host.
     ///
     /// A path is kept as a prefix, and a trailing slash is ignored. A URL on loopback (`localhost`,
@@ -313,7 +350,7 @@ impl ClientBuilder {
     ///
     /// Defaults to `https://api.contiguity.com`.
     pub fn base_url(self, url: impl Into<String>) -> Self {
-        Self { base_url: url.into(), ..self }
+        Self { base_url: ("the base URL", url.into()), ..self }
     }
 
     /// Sets the maximum duration of a call, including retries and the waits between them.
@@ -382,14 +419,14 @@ impl ClientBuilder {
     ///
     /// Defaults to the authorities of the selected [`tls`](Self::tls).
     pub fn root_certificates(self, pem: impl AsRef<[u8]>) -> Self {
-        Self { root_certificates: Some(pem.as_ref().to_vec()), ..self }
+        Self { root_certificates: Some(("`root_certificates`", pem.as_ref().to_vec())), ..self }
     }
 
     /// Sets the proxy, such as `http://proxy.example.com:3128`. See also [Proxies and
     /// certificates](crate::_cookbook#proxies-and-certificates).
     ///
     /// Connections go through the proxy with CONNECT, so it cannot read what is sent over https. The
-    /// proxy URL must be http or https. It may contain a user name and a password, percent-encoded where needed:
+    /// proxy URL must be http or https, and is http without a scheme. It may contain a user name and a password, percent-encoded where needed:
     /// `http://user:p%40ss@proxy.example.com:3128`. The port defaults to 1080, or 443 for https, as in
     /// curl. SOCKS proxies are not supported. A plain http base URL goes through a proxy only with
     /// [`allow_insecure_http`](Self::allow_insecure_http).
@@ -458,14 +495,10 @@ impl ClientBuilder {
     /// - the base URL is https and this build has no TLS,
     /// - a timeout is zero,
     /// - the user agent suffix is not visible ASCII and spaces,
-    /// - the root certificates are not PEM,
+    /// - the root certificates are not PEM, or no certificate in them can be read,
     /// - the proxy, or the one from the environment, is not a valid http or https URL, or
     /// - the base URL is plain http and would go through a proxy.
     pub fn build(self) -> Result<Client, Error> {
-        self.build_with_url_from("the base URL")
-    }
-
-    fn build_with_url_from(self, url_name: &str) -> Result<Client, Error> {
         let Self { key, limits, .. } = self;
         // HTTP drops blanks at the ends of a header. The service then sees the key without them.
         let key = key.trim();
@@ -480,7 +513,8 @@ impl ClientBuilder {
                 return Err(Error::config(format!("`{name}` must be longer than zero")));
             }
         }
-        let base_url = check_base_url(&self.base_url, self.allow_insecure_http)
+        let (url_name, base_url) = self.base_url;
+        let base_url = check_base_url(&base_url, self.allow_insecure_http)
             .map_err(|problem| Error::config(format!("{url_name} {problem}")))?;
         let mut user_agent = concat!("contiguity-rust/", env!("CARGO_PKG_VERSION")).to_owned();
         if let Some(suffix) = self.user_agent_suffix {
@@ -554,6 +588,8 @@ const BASE_URL: &str = "https://api.contiguity.com";
 const KEY_VARIABLES: [&str; 2] = ["CONTIGUITY_API_KEY", "CONTIGUITY_TOKEN"];
 
 const URL_VARIABLE: &str = "CONTIGUITY_BASE_URL";
+
+const CERTIFICATES_VARIABLE: &str = "CONTIGUITY_CA_FILE";
 
 const INSECURE_VARIABLE: &str = "CONTIGUITY_ALLOW_INSECURE_HTTP";
 

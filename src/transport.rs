@@ -74,8 +74,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) pool_idle_timeout: Duration,
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Tls>,
-    /// PEM.
-    pub(crate) root_certificates: Option<Vec<u8>>,
+    /// What messages call them, and the PEM.
+    pub(crate) root_certificates: Option<(&'static str, Vec<u8>)>,
     pub(crate) proxy: Option<String>,
     pub(crate) allow_insecure_http: bool,
 }
@@ -128,7 +128,7 @@ impl Transport {
             .max_idle_connections_per_host(MAX_IDLE);
         #[cfg(fuzzing)]
         let config = config.middleware(fuzzing::respond);
-        let config = tls::configure(config, needs_tls, tls, root_certificates.as_deref())?.build();
+        let config = tls::configure(config, needs_tls, tls, root_certificates)?.build();
         let resolver = RememberingResolver::default();
         let agent = connection::agent(config, resolver.clone());
         // With room for the length of a body: a full map grows even if a value is only replaced.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use contiguity::{Client, ClientBuilder, Error, NewOtp};
 
+const CERTIFICATE: &str = include_str!("support/localhost.pem");
+
 #[test]
 fn keys() {
     for good in ["your-api-key", "contiguity_sk_x", "k", " key\n", "!~"] {
@@ -125,9 +127,17 @@ fn proxies_and_certificates() {
     let error = refused(Client::builder("key").proxy("socks5://user:secret@proxy.example.com"));
     assert!(error.contains("SOCKS") && !error.contains("secret"), "{error}");
     for bad in ["", "-----BEGIN CERTIFICATE-----\nnot base64!\n-----END CERTIFICATE-----\n"] {
-        let expected = "`root_certificates` is not PEM; use text that begins with -----BEGIN CERTIFICATE-----";
+        let expected = "`root_certificates` has no certificate in PEM; it must contain -----BEGIN CERTIFICATE-----";
         assert_eq!(refused(Client::builder("key").root_certificates(bad)), expected);
     }
+    let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    let expected = "`root_certificates` has no certificate in PEM; it must contain -----BEGIN CERTIFICATE-----";
+    assert_eq!(refused(Client::builder("key").root_certificates(key)), expected);
+    let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let expected = "`root_certificates` has no certificate that can be read; export it again";
+    assert_eq!(refused(Client::builder("key").root_certificates(garbage)), expected);
+    // As in a bundle of a system with a certificate that this TLS library does not know.
+    Client::builder("key").root_certificates(format!("{garbage}{CERTIFICATE}")).build().unwrap();
 }
 
 #[test]
@@ -143,6 +153,7 @@ fn nothing_secret_is_shown() {
 fn the_environment() {
     let url = "CONTIGUITY_BASE_URL";
     let insecure = "CONTIGUITY_ALLOW_INSECURE_HTTP";
+    let certificates = "CONTIGUITY_CA_FILE";
     let (key, token) = ("CONTIGUITY_API_KEY", "CONTIGUITY_TOKEN");
     for (variables, expected) in [
         (vec![], "config: no API key; set CONTIGUITY_API_KEY (or CONTIGUITY_TOKEN) in the environment"),
@@ -171,6 +182,18 @@ fn the_environment() {
             "config: CONTIGUITY_ALLOW_INSECURE_HTTP must be 1 or 0, or not set",
         ),
         (vec![(key, "a"), (url, "https://example.com"), (insecure, "0")], "client: https://example.com"),
+        (
+            vec![(key, "a"), (certificates, concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/localhost.pem"))],
+            "client: https://api.contiguity.com",
+        ),
+        (
+            vec![(key, "a"), (certificates, concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/localhost.key.pem"))],
+            "config: CONTIGUITY_CA_FILE has no certificate in PEM; it must contain -----BEGIN CERTIFICATE-----",
+        ),
+        (
+            vec![(key, "a"), (certificates, "/nothing/here.pem")],
+            "config: CONTIGUITY_CA_FILE: cannot read /nothing/here.pem: No such file or directory (os error 2)",
+        ),
         (vec![(key, "a\nb")], "config: the API key must be visible ASCII; copy it again from your Contiguity console"),
         (vec![(key, "a"), ("ALL_PROXY", "http://127.0.0.1:1")], "client: https://api.contiguity.com"),
         (
@@ -234,7 +257,13 @@ fn child() {
 fn in_a_child(task: &str, variables: &[(&str, impl AsRef<OsStr>)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "child", "--nocapture"]).env("CONTIGUITY_TEST_CHILD", task);
-    for name in ["CONTIGUITY_API_KEY", "CONTIGUITY_TOKEN", "CONTIGUITY_BASE_URL", "CONTIGUITY_ALLOW_INSECURE_HTTP"] {
+    for name in [
+        "CONTIGUITY_API_KEY",
+        "CONTIGUITY_TOKEN",
+        "CONTIGUITY_BASE_URL",
+        "CONTIGUITY_ALLOW_INSECURE_HTTP",
+        "CONTIGUITY_CA_FILE",
+    ] {
         command.env_remove(name);
     }
     for name in ["ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] {

@@ -222,8 +222,8 @@ mod before_anything_is_sent {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "{}: TLS with {} failed: the certificate's authority is not trusted; set `root_certificates` if \
-                     your network has its own; the service did not act on this call",
+                    "{}: TLS with {} failed: the certificate's authority is not trusted; if your network has its own, add it with \
+                     `root_certificates`; the service did not act on this call",
                     operation.name(),
                     server.address
                 )

@@ -81,6 +81,9 @@ fn from_environment(
 
 /// Parses the URL of a proxy, with or without a scheme. The error completes a sentence about it.
 fn parse(url: &str) -> Result<Proxy, &'static str> {
+    if url.is_empty() {
+        return Err("is empty; use a URL such as http://proxy.example.com:3128");
+    }
     if url.contains(|c: char| c == ' ' || c.is_control()) {
         return Err("contains a space or a control character; remove it");
     }
@@ -95,6 +98,10 @@ fn parse(url: &str) -> Result<Proxy, &'static str> {
         _ => return Err(INVALID),
     };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    // The `http` in `http//host` is a scheme without its colon.
+    if rest.len() == url.len() && path.starts_with("//") {
+        return Err(INVALID);
+    }
     if path.contains('@') {
         // Otherwise a part of the password would be the host, and errors would show it.
         return Err("has a `/`, `?` or `#` in its user name or password; percent-encode it");
@@ -312,7 +319,8 @@ mod tests {
     #[test]
     fn texts_that_are_not_proxy_urls() {
         for (url, problem) in [
-            ("", INVALID),
+            ("", "is empty; use a URL such as http://proxy.example.com:3128"),
+            ("http//127.0.0.1:3128", INVALID),
             (" ", SPACE),
             ("http://127.0.0.1:3128 ", SPACE),
             (" http://127.0.0.1:3128", SPACE),
@@ -419,7 +427,7 @@ mod tests {
             ("http://127.0.0.1:1", false, "http://p:1", insecure),
             ("http://127.0.0.1:1", true, "http://p:1", "p:1"),
             ("https://api.example.test", false, "socks4a://p:1", &format!("`proxy` {SOCKS}")),
-            ("https://api.example.test", false, "", &format!("`proxy` {INVALID}")),
+            ("https://api.example.test", false, "http://", &format!("`proxy` {INVALID}")),
         ] {
             assert_eq!(chosen(Some(url), base_url, allow_insecure_http, environment), expected, "{base_url} {url}");
         }

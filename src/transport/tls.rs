@@ -44,12 +44,14 @@ pub(super) fn configure(
     config: ConfigBuilder<AgentScope>,
     is_https: bool,
     tls: Option<Tls>,
-    root_certificates: Option<&[u8]>,
+    root_certificates: Option<(&'static str, Vec<u8>)>,
 ) -> Result<ConfigBuilder<AgentScope>, Error> {
     use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
     // Checked for plain http too, so that a mistake shows before the base URL becomes https.
-    let roots = root_certificates.map(parse_roots).transpose()?;
+    let parse =
+        |(name, pem): (&str, Vec<u8>)| parse_roots(&pem).map_err(|problem| Error::config(format!("{name} {problem}")));
+    let roots = root_certificates.map(parse).transpose()?;
     if !is_https {
         return Ok(config);
     }
@@ -75,7 +77,7 @@ pub(super) fn configure(
     config: ConfigBuilder<AgentScope>,
     is_https: bool,
     _: Option<Tls>,
-    root_certificates: Option<&[u8]>,
+    root_certificates: Option<(&'static str, Vec<u8>)>,
 ) -> Result<ConfigBuilder<AgentScope>, Error> {
     if is_https || root_certificates.is_some() {
         return Err(Error::config(
@@ -92,18 +94,37 @@ const DEFAULT: Option<Tls> = Some(Tls::Rustls);
 const DEFAULT: Option<Tls> = None;
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
-fn parse_roots(pem: &[u8]) -> Result<ureq::tls::RootCerts, Error> {
+fn parse_roots(pem: &[u8]) -> Result<ureq::tls::RootCerts, &'static str> {
     use ureq::tls::{Certificate, PemItem, parse_pem};
 
-    let bad = || Error::config("`root_certificates` is not PEM; use text that begins with -----BEGIN CERTIFICATE-----");
     let mut certificates: Vec<Certificate<'static>> = Vec::new();
     for item in parse_pem(pem) {
-        if let PemItem::Certificate(certificate) = item.map_err(|_| bad())? {
+        if let PemItem::Certificate(certificate) = item.map_err(|_| NOT_PEM)? {
             certificates.push(certificate);
         }
     }
-    if certificates.is_empty() { Err(bad()) } else { Ok(certificates.into()) }
+    if certificates.is_empty() {
+        return Err(NOT_PEM);
+    }
+    if !certificates.iter().any(|certificate| is_readable(certificate.der())) {
+        return Err("has no certificate that can be read; export it again");
+    }
+    Ok(certificates.into())
 }
+
+/// A bundle of a system may have some that cannot be read. ureq skips them.
+#[cfg(feature = "rustls")]
+fn is_readable(der: &[u8]) -> bool {
+    rustls::RootCertStore::empty().add(der.into()).is_ok()
+}
+
+#[cfg(all(feature = "native-tls", not(feature = "rustls")))]
+fn is_readable(_: &[u8]) -> bool {
+    true
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+const NOT_PEM: &str = "has no certificate in PEM; it must contain -----BEGIN CERTIFICATE-----";
 
 /// Describes an error of rustls in our own words, since its own may quote the certificate.
 #[cfg(feature = "rustls")]
@@ -113,7 +134,7 @@ pub(super) fn describe(error: &io::Error) -> Option<&'static str> {
     let error = error.get_ref().and_then(|inner| inner.downcast_ref::<E>())?;
     Some(match error {
         E::InvalidCertificate(C::UnknownIssuer) => {
-            "the certificate's authority is not trusted; set `root_certificates` if your network has its own"
+            "the certificate's authority is not trusted; if your network has its own, add it with `root_certificates`"
         }
         E::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
             "the certificate is for another host"
@@ -151,7 +172,7 @@ mod tests {
         for (error, words) in [
             (
                 certificate(CertificateError::UnknownIssuer),
-                "the certificate's authority is not trusted; set `root_certificates` if your network has its own",
+                "the certificate's authority is not trusted; if your network has its own, add it with `root_certificates`",
             ),
             (certificate(CertificateError::NotValidForName), "the certificate is for another host"),
             (certificate(CertificateError::Expired), "the certificate has expired"),
