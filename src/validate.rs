@@ -133,6 +133,22 @@ pub(crate) fn text(text: String, max: usize) -> Result<String, Problem> {
     Ok(text)
 }
 
+/// A value that was parsed on its own, such as a number as a person typed it, is refused as the field of
+/// a request is.
+macro_rules! refused_as {
+    ($($error:ty: $field:literal),*) => {$(
+        impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                let mut problems = Problems::default();
+                problems.check::<()>($field, Err(error.into()));
+                problems.into_error()
+            }
+        }
+    )*};
+}
+
+refused_as!(InvalidPhoneNumber: "number", InvalidLanguage: "language", InvalidOtpId: "otp_id");
+
 impl From<InvalidOtpId> for Problem {
     fn from(InvalidOtpId { problem }: InvalidOtpId) -> Self {
         let kind = match problem {

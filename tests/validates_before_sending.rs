@@ -390,6 +390,27 @@ fn every_way_to_create_a_value_checks_it() {
     assert_eq!(serde_json::to_string(&Language::Cantonese).unwrap(), "\"zh-hk\"");
 }
 
+/// `?` works on a value that a function parsed before it calls the service.
+#[test]
+fn a_refused_value_is_an_error_of_its_field() {
+    let error = PhoneNumber::parse("+1 415 555 2671").unwrap_err();
+    let suggestion = error.suggestion();
+    let errors: [Error; 3] =
+        [error.into(), "x".parse::<Language>().unwrap_err().into(), OtpId::parse(" ").unwrap_err().into()];
+    let expected = [
+        "`number` has characters other than `+` and the digits 0 to 9; leave out separators, letters and extensions",
+        "`language` is not a language code; use one such as en, pt-br or zh-hk",
+        "`otp_id` must not be blank; use the id that the service returned",
+    ];
+    for (error, expected) in errors.iter().zip(expected) {
+        let Error::Validation(error) = error else { panic!("{error}") };
+        let [issue] = error.issues() else { panic!("{error}") };
+        assert_eq!(format!("`{}` {}", issue.field, issue.message), expected);
+        let suggested = suggestion.as_ref().filter(|_| issue.field == "number");
+        assert_eq!(issue.suggestion(), suggested.map(PhoneNumber::as_str));
+    }
+}
+
 #[test]
 fn a_number_shows_four_digits_only_if_four_more_stay_hidden() {
     for (number, shown) in [
