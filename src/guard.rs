@@ -355,7 +355,7 @@ impl Guarded {
 
 /// The settings of a [`Guard`], created by [`Guard::total`].
 ///
-/// An empty list turns a limit off: `.per_caller([])`.
+/// An empty list turns a limit off, except the total: `.per_caller([])`.
 ///
 /// # Examples
 ///

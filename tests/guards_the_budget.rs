@@ -1077,9 +1077,10 @@ mod settings {
         let everywhere = || total().everywhere();
         for (guard, message) in [
             (Guard::total([]).everywhere(), "the guard's `total` is empty; give at least one limit"),
+            (Guard::total(Limit::per_day(0)).everywhere(), "the guard's `total` has a limit of 0; give at least 1"),
             (
-                Guard::total(Limit::per_day(0)).everywhere(),
-                "the guard's `total` has a limit of 0; give at least 1, or an empty list to turn the limit off",
+                everywhere().per_caller(Limit::per_day(0)),
+                "the guard's `per_caller` has a limit of 0; give at least 1, or an empty list to turn the limit off",
             ),
             (
                 everywhere().per_number(Limit::new(1, Duration::from_millis(9_999))),

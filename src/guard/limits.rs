@@ -56,9 +56,9 @@ impl Limits {
         }
         for limit in &self.0 {
             if limit.most() == 0 {
-                return Err(Error::config(format!(
-                    "the guard's `{name}` has a limit of 0; give at least 1, or an empty list to turn the limit off"
-                )));
+                // A guard has no use without a budget.
+                let advice = if name == "total" { "" } else { ", or an empty list to turn the limit off" };
+                return Err(Error::config(format!("the guard's `{name}` has a limit of 0; give at least 1{advice}")));
             }
             if !(MIN_WINDOW..=MAX_WINDOW).contains(&limit.window()) {
                 return Err(Error::config(format!(
