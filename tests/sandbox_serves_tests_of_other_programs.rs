@@ -457,6 +457,56 @@ fn a_file_that_cannot_be_read_is_left_as_it_is() {
 }
 
 #[test]
+fn a_file_that_no_sandbox_writes_is_refused() {
+    let folder = Folder::new("impossible");
+    let sandbox = Sandbox::builder().state_file(folder.file()).start().unwrap();
+    let sent = new_otp(&sandbox.client(), PHONE).unwrap();
+    let session = InitiateReverseOtp::number(PHONE).send(&sandbox.client()).unwrap();
+    sandbox.phone(OTHER).text("+16465550123", "hello");
+    drop(sandbox);
+    let good: Value = serde_json::from_slice(&std::fs::read(folder.file()).unwrap()).unwrap();
+    let start = |change: &dyn Fn(&mut Value)| {
+        let mut content = good.clone();
+        change(&mut content);
+        std::fs::write(folder.file(), content.to_string()).unwrap();
+        Sandbox::builder().state_file(folder.file()).start()
+    };
+    let problem = |change: &dyn Fn(&mut Value)| {
+        let error = start(change).unwrap_err().to_string();
+        error.split_once("is not a state file: ").unwrap().1.split_once(';').unwrap().0.to_owned()
+    };
+
+    // 10000-01-01, which RFC 3339 cannot write.
+    let late = json!({ "secs_since_epoch": 253_402_300_800_u64, "nanos_since_epoch": 0 });
+    for time in [
+        "/state/codes/0/expires_at",
+        "/state/codes/0/sms/at",
+        "/state/messages/0/at",
+        "/state/sessions/0/expires_at",
+        "/state/texts/0/at",
+    ] {
+        let change = |content: &mut Value| content.pointer_mut(time).unwrap().clone_from(&late);
+        assert_eq!(problem(&change), "a time is after the year 9999", "{time}");
+    }
+    for list in ["codes", "sessions", "deliveries"] {
+        let change = |content: &mut Value| {
+            let list = content["state"][list].as_array_mut().unwrap();
+            list.push(list[0].clone());
+        };
+        assert_eq!(problem(&change), "an id or a number occurs twice", "{list}");
+    }
+    for secret in ["", " "] {
+        assert_eq!(problem(&|content| content["webhook_secret"] = secret.into()), "the webhook secret is not valid");
+    }
+
+    // A number of deliveries that does not fit.
+    let sandbox = start(&|content| content["state"]["deliveries"][0][1] = u64::MAX.into()).unwrap();
+    assert!(new_otp(&sandbox.client(), PHONE).is_ok());
+    assert!(sent.verify("0000").send(&sandbox.client()).is_ok());
+    assert!(VerifyReverseOtp::otp_id(&session.otp_id).send(&sandbox.client()).is_ok());
+}
+
+#[test]
 fn a_change_that_cannot_be_kept_is_no_success() {
     let folder = Folder::new("unwritable");
     let sandbox = Sandbox::builder().state_file(folder.file()).start().unwrap();

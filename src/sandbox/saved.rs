@@ -1,6 +1,8 @@
 //! The part of the state that a state file keeps.
 
-use std::time::Duration;
+use std::collections::HashSet;
+use std::hash::Hash;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,23 @@ pub(super) struct SavedState {
 
 #[derive(Serialize, Deserialize)]
 struct SavedMessage(#[serde(with = "SavedSms")] Sms);
+
+impl SavedState {
+    /// Returns why no sandbox has saved this, if that is so.
+    pub(super) fn problem(&self) -> Option<&'static str> {
+        let Self { codes, messages, deliveries, sessions, texts, .. } = self;
+        let ends = codes.iter().map(|code| code.expires_at).chain(sessions.iter().map(|session| session.expires_at));
+        let sent = codes.iter().map(|code| code.sms.at).chain(messages.iter().map(|SavedMessage(sms)| sms.at));
+        let is_late = |time: SystemTime| time >= UNIX_EPOCH + TOO_LATE;
+        if ends.chain(sent).chain(texts.iter().map(|text| text.at)).any(is_late) {
+            return Some("a time is after the year 9999");
+        }
+        let is_unique = is_unique(codes.iter().map(|code| code.sms.otp_id.as_str()))
+            && is_unique(sessions.iter().map(|session| session.otp_id.as_str()))
+            && is_unique(deliveries.iter().map(|(number, _)| number));
+        (!is_unique).then_some("an id or a number occurs twice")
+    }
+}
 
 impl State {
     pub(super) fn save(&self) -> SavedState {
@@ -57,3 +76,11 @@ impl State {
         }
     }
 }
+
+fn is_unique<T: Eq + Hash>(mut items: impl Iterator<Item = T>) -> bool {
+    let mut seen = HashSet::new();
+    items.all(|item| seen.insert(item))
+}
+
+/// 10000-01-01T00:00:00Z, which RFC 3339 cannot write.
+const TOO_LATE: Duration = Duration::from_secs(253_402_300_800);

@@ -149,7 +149,7 @@ impl State {
 
     fn deliver(&mut self, sms: Sms) {
         match self.deliveries.get_mut(&sms.to) {
-            Some(count) => *count += 1,
+            Some(count) => *count = count.saturating_add(1),
             None => self.deliveries.insert(sms.to, 1, 0),
         }
         self.keep_message(sms);
@@ -164,8 +164,8 @@ impl State {
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Code {
     #[serde(with = "SavedSms")]
-    sms: Sms,
-    expires_at: SystemTime,
+    pub(super) sms: Sms,
+    pub(super) expires_at: SystemTime,
     is_used: bool,
 }
 

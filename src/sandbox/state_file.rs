@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::sandbox::saved::SavedState;
+use crate::webhook::Verifier;
 
 pub(super) struct StateFile {
     path: PathBuf,
@@ -35,34 +36,47 @@ impl StateFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(self.error("read", &error)),
         };
-        let invalid = |problem: String| {
+        Content::read(&bytes).map(Some).map_err(|problem| {
             let path = self.path.display();
             let advice = "it was left as it is; choose another file, or delete it to start over";
             io::Error::new(io::ErrorKind::InvalidData, format!("{path} is not a state file: {problem}; {advice}"))
-        };
-        match serde_json::from_slice(&bytes) {
-            Ok(Content { contiguity_sandbox: FORMAT, webhook_secret, state }) => {
-                Ok(Some(Content { contiguity_sandbox: FORMAT, webhook_secret, state }))
-            }
-            Ok(Content { contiguity_sandbox, .. }) => {
-                Err(invalid(format!("format {contiguity_sandbox} is not supported by this version")))
-            }
-            // serde's own message may quote the file, which contains codes and numbers.
-            Err(error) => Err(invalid(format!("invalid at line {}, column {}", error.line(), error.column()))),
-        }
+        })
     }
 
     /// Writes a new file and gives it the name of the old one, so that the file is always whole. A
     /// crash of the system may lose the last changes, since each would otherwise wait for the disk.
     pub(super) fn write(&self, webhook_secret: &str, state: SavedState) -> io::Result<()> {
-        let content = Content { contiguity_sandbox: FORMAT, webhook_secret: webhook_secret.to_owned(), state };
-        let json = serde_json::to_vec(&content).expect("times since 1970, numbers and text are valid JSON");
+        let json = Content::write(webhook_secret, state);
         let new = with_suffix(&self.path, ".new");
         fs::write(&new, json).and_then(|()| fs::rename(&new, &self.path)).map_err(|error| self.error("written", &error))
     }
 
     fn error(&self, verb: &str, error: &io::Error) -> io::Error {
         io::Error::new(error.kind(), format!("the state file {} cannot be {verb}: {error}", self.path.display()))
+    }
+}
+
+impl Content {
+    /// Reads a file, or returns what is wrong with it.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, String> {
+        // serde's own message may quote the file, which contains codes and numbers.
+        let content: Self = serde_json::from_slice(bytes)
+            .map_err(|error| format!("invalid at line {}, column {}", error.line(), error.column()))?;
+        if content.contiguity_sandbox != FORMAT {
+            return Err(format!("format {} is not supported by this version", content.contiguity_sandbox));
+        }
+        if Verifier::new(&content.webhook_secret).is_err() {
+            return Err("the webhook secret is not valid".to_owned());
+        }
+        match content.state.problem() {
+            Some(problem) => Err(problem.to_owned()),
+            None => Ok(content),
+        }
+    }
+
+    pub(super) fn write(webhook_secret: &str, state: SavedState) -> Vec<u8> {
+        let content = Self { contiguity_sandbox: FORMAT, webhook_secret: webhook_secret.to_owned(), state };
+        serde_json::to_vec(&content).expect("times since 1970, numbers and text are valid JSON")
     }
 }
 
