@@ -55,9 +55,14 @@ pub(crate) fn unix_ms(time: SystemTime) -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// The time of so many milliseconds since the Unix epoch, but no later than the year 9999: a stored
+/// time can be any number, and later ones cannot be written.
 pub(crate) fn from_unix_ms(milliseconds: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_millis(milliseconds)
+    UNIX_EPOCH + Duration::from_millis(milliseconds.min(LATEST))
 }
+
+/// 9999-12-31T23:59:59.999Z
+const LATEST: u64 = 253_402_300_799_999;
 
 /// The time of day: the system's, or a substitute for tests.
 #[derive(Clone, Default)]

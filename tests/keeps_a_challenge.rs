@@ -197,6 +197,18 @@ fn a_challenge_never_outlives_the_services_codes() {
 }
 
 #[test]
+fn the_times_of_every_challenge_can_be_written() {
+    let far = serde_json::json!({
+        "version": 1, "otp_id": "otp_1", "number": PHONE, "sent": u64::MAX, "texted": u64::MAX - 900_000, "attempts": 5,
+        "tried": 0, "resends": 3, "resent": 0, "cooldown": 1000, "lifetime": 900_000, "finished": false, "revision": 0
+    });
+    let challenge: Challenge = serde_json::from_value(far).unwrap();
+    for time in [challenge.expires_at(), challenge.next_resend_at().unwrap()] {
+        assert_eq!(humantime::format_rfc3339_millis(time).to_string(), "9999-12-31T23:59:59.999Z");
+    }
+}
+
+#[test]
 fn text_that_is_not_a_code_uses_no_attempt() {
     let bench = Bench::new();
     let mut challenge = bench.challenge(Policy::DEFAULT);
