@@ -185,6 +185,9 @@ use crate::refusal::{Limit, Reason, Refusal};
 use crate::typestate::{Missing, Unset};
 
 pub use self::caller::Caller;
+#[cfg(all(fuzzing, feature = "redis"))]
+#[doc(hidden)]
+pub use self::connection::responses;
 pub use self::destinations::Destinations;
 pub use self::limits::Limits;
 pub use self::memory::Memory;

@@ -242,11 +242,19 @@ pub use reverse::initiate::{InitiateReverseOtp, Instructions, ReverseSession};
 pub use reverse::verify::{ReverseStatus, VerifyReverseOtp};
 pub use status::{OtherService, OtherStatus, Service, Status};
 pub use transport::Tls;
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub use transport::fuzzing;
 pub use validate::Input;
 pub use verified::{NotVerified, Verified};
+
+/// What the fuzz targets need beyond the public API.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    #[cfg(feature = "redis")]
+    pub use crate::guard::responses as redis_responses;
+    #[cfg(feature = "sandbox")]
+    pub use crate::sandbox::fuzzing::Service;
+    pub use crate::transport::fuzzing::respond_with;
+}
 
 /// The README's code blocks, run as tests.
 #[cfg(all(doctest, feature = "sandbox", feature = "webhook", feature = "qr", feature = "guard"))]

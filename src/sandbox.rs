@@ -139,6 +139,8 @@ mod builder;
 mod control;
 mod events;
 mod fault;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod log;
 mod message;
 mod page;

@@ -14,7 +14,7 @@
 
 mod connection;
 #[cfg(fuzzing)]
-pub mod fuzzing;
+pub(crate) mod fuzzing;
 mod probe;
 mod proxy;
 pub(crate) mod resolver;

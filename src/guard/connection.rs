@@ -91,13 +91,27 @@ impl Pool {
 fn call(command: &str, what: &str, script: &Script, connection: &mut Connection) -> Result<Vec<i64>, RedisError> {
     let mut command = redis::cmd(command);
     command.arg(what).arg(script.keys().len()).arg(script.keys()).arg(script.args());
-    match command.query(connection)? {
+    integers(command.query(connection)?)
+}
+
+fn integers(value: Value) -> Result<Vec<i64>, RedisError> {
+    match value {
         Value::Array(values) => {
             values.iter().map(redis::from_redis_value_ref).collect::<Result<_, _>>().map_err(Into::into)
         }
         value => {
             Err((ErrorKind::UnexpectedReturnType, "not an array", format!("{} bytes", size_of_val(&value))).into())
         }
+    }
+}
+
+/// Reads what a server sent as the responses to scripts, for the fuzz targets.
+#[cfg(fuzzing)]
+pub fn responses(mut sent: impl std::io::Read) -> impl FnMut() -> Result<Vec<i64>, StoreError> {
+    let mut parser = redis::Parser::new();
+    move || {
+        let value = parser.parse_value(&mut sent).and_then(Value::extract_error);
+        value.and_then(integers).map_err(|error| StoreError::with_source(in_words(&error), error))
     }
 }
 

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
+use http::request::Parts;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::server::conn::http1;
@@ -118,7 +119,7 @@ async fn converse(stream: TcpStream, backend: Arc<Backend>, permit: OwnedSemapho
     let _ = conversation.await;
 }
 
-/// Responds to a request. An event stream gives up the permit of its connection.
+/// Responds to a request once its body has arrived.
 async fn serve(
     backend: &Arc<Backend>,
     request: Request<Incoming>,
@@ -127,9 +128,25 @@ async fn serve(
 ) -> Result<Response<ResponseBody>, Closed> {
     let (head, body) = request.into_parts();
     let body = tokio::time::timeout(backend.max_request_time, read(body)).await;
+    let body = match body {
+        Ok(body) => Ok(body?),
+        Err(_) => Err(Rejection::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+    };
+    respond(backend, &head, body, port, permit).await
+}
+
+/// Responds to a request with this body, which is `None` if it is too long. An event stream gives up
+/// the permit of its connection.
+pub(super) async fn respond(
+    backend: &Arc<Backend>,
+    head: &Parts,
+    body: Result<Option<Vec<u8>>, Rejection>,
+    port: u16,
+    permit: &Mutex<Option<OwnedSemaphorePermit>>,
+) -> Result<Response<ResponseBody>, Closed> {
     let (body, check) = match body {
-        Ok(body) => (body?, access::check(&head, backend, port)),
-        Err(_) => (None, Err(Rejection::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"))),
+        Ok(body) => (body, access::check(head, backend, port)),
+        Err(late) => (None, Err(late)),
     };
     let request = ApiRequest {
         method: &head.method,
@@ -277,7 +294,7 @@ fn whole_seconds(wait: Duration) -> HeaderValue {
     HeaderValue::from(wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0)))
 }
 
-enum ResponseBody {
+pub(super) enum ResponseBody {
     /// A body that may be shorter than its `Content-Length`.
     Whole {
         bytes: Bytes,
@@ -323,7 +340,7 @@ impl Body for ResponseBody {
 /// The connection is to be closed.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is closed")]
-struct Closed;
+pub(super) struct Closed;
 
 /// The heads of real requests have a few hundred bytes, and a few thousand with a long id in the
 /// path.
