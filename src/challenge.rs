@@ -533,6 +533,10 @@ impl<'de> Deserialize<'de> for Challenge {
             ));
         }
         let stored: Stored = serde_json::from_value(value).map_err(|_| damaged())?;
+        // The first text is not later than the last one. Otherwise it could expire too late.
+        if stored.sent > stored.texted {
+            return Err(damaged());
+        }
         let policy = Policy {
             attempts: stored.attempts,
             resends: stored.resends,

@@ -156,6 +156,15 @@ fn a_damaged_challenge_is_an_error_without_what_it_says() {
 }
 
 #[test]
+fn a_first_text_after_the_last_one_is_damage() {
+    let bench = Bench::new();
+    let mut fields = serde_json::to_value(bench.challenge(Policy::DEFAULT)).unwrap();
+    fields["sent"] = (fields["texted"].as_u64().unwrap() + 1).into();
+    // It would expire later than any code.
+    assert!(serde_json::from_value::<Challenge>(fields).is_err());
+}
+
+#[test]
 fn debug_masks_the_number() {
     let challenge = Bench::new().challenge(Policy::DEFAULT);
     let shown = format!("{challenge:?}");
@@ -199,8 +208,9 @@ fn a_challenge_never_outlives_the_services_codes() {
 #[test]
 fn the_times_of_every_challenge_can_be_written() {
     let far = serde_json::json!({
-        "version": 1, "otp_id": "otp_1", "number": PHONE, "sent": u64::MAX, "texted": u64::MAX - 900_000, "attempts": 5,
-        "tried": 0, "resends": 3, "resent": 0, "cooldown": 1000, "lifetime": 900_000, "finished": false, "revision": 0
+        "version": 1, "otp_id": "otp_1", "number": PHONE, "sent": u64::MAX - 900_000, "texted": u64::MAX - 900_000,
+        "attempts": 5, "tried": 0, "resends": 3, "resent": 0, "cooldown": 1000, "lifetime": 900_000,
+        "finished": false, "revision": 0
     });
     let challenge: Challenge = serde_json::from_value(far).unwrap();
     for time in [challenge.expires_at(), challenge.next_resend_at().unwrap()] {
