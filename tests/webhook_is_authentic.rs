@@ -497,6 +497,18 @@ fn bits(bytes: usize) -> impl Iterator<Item = (usize, u8)> {
     (0..bytes).flat_map(|index| (0..8).map(move |bit| (index, 1 << bit)))
 }
 
+#[test]
+fn every_event_has_the_id_of_its_body() {
+    for (body, id) in [
+        (EXAMPLE, Some("evt_…")),
+        (r#"{"id":"evt_1","type":"ping"}"#, Some("evt_1")),
+        (r#"{"id":"","type":"ping"}"#, None),
+        (r#"{"type":"ping"}"#, None),
+    ] {
+        assert_eq!(signed(body).unwrap().id(), id);
+    }
+}
+
 #[track_caller]
 fn expect_verified(result: Result<Event, Error>) -> OtpReverseVerified {
     match result.unwrap() {
