@@ -54,7 +54,7 @@ impl<'a> Redactor<'a> {
     }
 
     fn without_key<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.key.is_empty() || text.len() < self.key.len() || !text.contains(self.key) {
+        if self.key.is_empty() || !text.contains(self.key) {
             return text.into();
         }
         if self.key.len() >= MIN_KEY {
@@ -182,6 +182,7 @@ mod tests {
     fn a_short_key_is_masked_as_a_word() {
         let redactor = Redactor { key: "test", private: &[] };
         assert_eq!(redactor.line("`test` is the latest test"), "`•••••` is the latest •••••");
+        assert_eq!(Redactor { key: "", private: &[] }.line("`test`"), "`test`");
     }
 
     #[test]
@@ -203,5 +204,8 @@ mod tests {
         ] {
             assert_eq!(REDACTOR.value(value), shown);
         }
+        let longest = format!("{}_1234", "x".repeat(195));
+        assert_eq!(REDACTOR.value(&longest), longest);
+        assert_eq!(REDACTOR.value(&format!("x{longest}")), format!("{}_•••…", "x".repeat(196)));
     }
 }
