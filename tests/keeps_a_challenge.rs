@@ -192,7 +192,7 @@ fn the_cooldown_doubles_and_an_early_resend_says_how_long_to_wait() {
 #[test]
 fn a_challenge_never_outlives_the_services_codes() {
     let bench = Bench::new();
-    for lifetime in [Duration::from_secs(15 * 60), Duration::MAX] {
+    for lifetime in [Duration::from_secs(15 * 60), Duration::from_millis(900_001), Duration::MAX] {
         let challenge = bench.challenge(Policy::DEFAULT.lifetime(lifetime));
         assert_eq!(challenge.expires_at(), UNIX_EPOCH + Duration::from_millis(bench.now() + 900_000));
     }
@@ -203,6 +203,23 @@ fn a_challenge_never_outlives_the_services_codes() {
     let challenge: Challenge = serde_json::from_value(longer).unwrap();
     assert_eq!(challenge.expires_at(), UNIX_EPOCH + Duration::from_secs(900));
     assert_eq!((challenge.attempts_left(), challenge.next_resend_at()), (0, None));
+}
+
+#[test]
+fn no_resend_is_announced_that_is_not_possible() {
+    let bench = Bench::new();
+    let cooldown = |seconds| Policy::DEFAULT.cooldown(Duration::from_secs(seconds));
+    let late = bench.challenge(cooldown(600));
+    assert_eq!((late.next_resend_at(), late.resend_in(&bench.client)), (None, None));
+
+    let none = bench.challenge(Policy::DEFAULT.resends(0));
+    assert_eq!((none.next_resend_at(), none.resend_in(&bench.client)), (None, None));
+
+    let last = bench.challenge(cooldown(599));
+    bench.advance(599);
+    assert_eq!(last.resend_in(&bench.client), Some(Duration::ZERO));
+    bench.advance(1);
+    assert_eq!(last.resend_in(&bench.client), None);
 }
 
 #[test]
