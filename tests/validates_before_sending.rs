@@ -377,9 +377,13 @@ fn each_message_says_what_to_do() {
 fn every_way_to_create_a_value_checks_it() {
     assert!(OtpId::try_from("..").is_err() && OtpId::try_from(String::from("a")).is_ok());
     assert!(PhoneNumber::try_from("1").is_err() && Language::try_from("!").is_err());
-    assert!(serde_json::from_str::<PhoneNumber>("\"1\"").is_err());
-    assert!(serde_json::from_str::<OtpId>("\"\"").is_err());
-    assert!(serde_json::from_str::<Language>("\"english, please\"").is_err());
+    // Without advice, which is for callers. serde adds where it is.
+    let error = serde_json::from_str::<PhoneNumber>("\"1\"").unwrap_err().to_string();
+    assert!(error.starts_with("invalid phone number: must start with `+` and a country calling code at"), "{error}");
+    let error = serde_json::from_str::<OtpId>("\"\"").unwrap_err().to_string();
+    assert!(error.starts_with("invalid OTP id: must not be blank at"), "{error}");
+    let error = serde_json::from_str::<Language>("\"english, please\"").unwrap_err().to_string();
+    assert!(error.starts_with("invalid language: not a language code at"), "{error}");
     for text in ["\"+14155552671\"", "\"\\u002b14155552671\""] {
         let number: PhoneNumber = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&number).unwrap(), "\"+14155552671\"");
