@@ -1132,7 +1132,8 @@
 //!   so the person needs a new one.
 //! - After a [`ResendOtp`], you still have the id, and a code that arrives can be verified. 202 is
 //!   right as well.
-//! - After a [`VerifyOtp`], the attempt may have counted. Ask the person to enter the code again.
+//! - After a [`VerifyOtp`], the attempt may have counted, and a right code may be used up. If the same
+//!   code is then wrong, the person needs a new one.
 //!
 //! # From the JavaScript SDK
 //!
