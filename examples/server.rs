@@ -61,9 +61,11 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Sets a budget and the countries of the users. Everything else has a default.
+/// Sets a budget and the countries of the users, without their premium-rate and personal numbers.
+/// Everything else has a default.
 fn guard() -> Result<Guard, Error> {
-    let guard = Guard::total([Limit::per_hour(500), Limit::per_day(2_000)]).only(["US", "CA", "GB"]);
+    let guard =
+        Guard::total([Limit::per_hour(500), Limit::per_day(2_000)]).only(["US", "CA", "GB"]).deny(["+1900", "+4470"]);
     #[cfg(feature = "redis")]
     if let (Ok(url), Ok(secret)) = (std::env::var("REDIS_URL"), std::env::var("GUARD_SECRET")) {
         use contiguity::guard::{Redis, WhenAway};

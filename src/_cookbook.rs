@@ -208,7 +208,10 @@
 //! /// Called once. Sets your budget, and the countries of your users.
 //! fn guarded(client: Client) -> Result<Guarded, Error> {
 //!     let budget = [Limit::per_hour(500), Limit::per_day(2_000)];
-//!     let guard = Guard::total(budget).only(["US", "CA", "GB"]).build()?;
+//!     let guard = Guard::total(budget)
+//!         .only(["US", "CA", "GB"])
+//!         .deny(["+1900", "+4470"]) // premium-rate and personal numbers
+//!         .build()?;
 //!     Ok(client.guarded(guard))
 //! }
 //!
@@ -271,7 +274,10 @@
 //! #     resend(&app, &mut session, ip)?;
 //! #     assert_eq!(code(&app, &mut session, ip, "123456")?, "Welcome!");
 //! #     assert_eq!(session.user.unwrap(), "+14155552671");
-//! #     assert!(matches!(sign_in(&app, &mut session, ip, "+33612345678"), Err(Error::Refused(_))));
+//! #     for number in ["+33612345678", "+19005551234", "+447012345678"] {
+//! #         let refused = sign_in(&app, &mut session, ip, number).unwrap_err();
+//! #         assert!(matches!(refused, Error::Refused(refusal) if refusal.reason() == contiguity::Reason::Destination));
+//! #     }
 //! #     Ok(())
 //! # }
 //! ```

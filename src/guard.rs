@@ -15,6 +15,7 @@
 //! // Set-up: your budget, and the countries that your users are in.
 //! let guard = Guard::total([Limit::per_hour(500), Limit::per_day(2_000)])
 //!     .only(["US", "CA", "GB"])
+//!     .deny(["+1900", "+4470"]) // premium-rate and personal numbers
 //!     .build()?;
 //! let sign_in = client.guarded(guard);
 //!
@@ -42,8 +43,9 @@
 //! # What it stops
 //!
 //! - **SMS pumping.** An attacker has texts sent to numbers that earn them money, thousands in a
-//!   night. `total` caps the cost. `only` refuses countries where you have no users. `unverified`
-//!   and `neighbors` detect that the codes are never verified, long before the budget is used up.
+//!   night. `total` caps the cost. `only` refuses countries where you have no users, and `deny`
+//!   refuses their expensive numbers, such as `+1900` and `+4470`. `unverified` and `neighbors` detect
+//!   that the codes are never verified, long before the budget is used up.
 //! - **Guessing.** A code has six digits and five attempts, but a new code has five new attempts.
 //!   With a new code every minute an attacker has 7,200 guesses a day and is right once in 139
 //!   days. `wrong_codes` counts by number instead. It allows 30 guesses a day and 100 in 30 days,
@@ -140,6 +142,7 @@
 //! let store = Redis::connect("redis://127.0.0.1:6379", secret)?;
 //! let guard = Guard::total([Limit::per_hour(500), Limit::per_day(2_000)])
 //!     .only(["US", "CA", "GB"])
+//!     .deny(["+1900", "+4470"]) // premium-rate and personal numbers
 //!     .shared(store)
 //!     .when_away(WhenAway::Alone { processes: 8 })
 //!     .build()?;
@@ -394,6 +397,9 @@ impl<D> GuardBuilder<D> {
     /// A number must also have a length that exists in its region's numbering plan. Regions that
     /// share a calling code are allowed together (`GB` with Jersey, `RU` with `KZ`). The exception
     /// is +1, whose 25 regions are distinguished by area code.
+    ///
+    /// Premium-rate, personal and toll-free numbers of these regions are allowed. Refuse them with
+    /// [`deny`](Self::deny), such as `.deny(["+1900", "+4470"])`.
     pub fn only<R: Into<String>>(self, regions: impl IntoIterator<Item = R>) -> GuardBuilder
     where
         D: Unset,
