@@ -64,14 +64,14 @@
 //! | [`per_number`](GuardBuilder::per_number) | texts, by number | unsent | 1 in 20 s, 4 in 10 min, 6 per hour, 10 per day |
 //! | [`per_caller`](GuardBuilder::per_caller) | texts and attempts, by each part of the caller | never | 20 per hour, 60 per day |
 //! | [`total`](Guard::total) | texts | unsent | required |
-//! | [`unverified`](GuardBuilder::unverified) | texts whose code was not verified, by calling code | unsent, or verified | a quarter of each total, at least 20 |
-//! | [`neighbors`](GuardBuilder::neighbors) | texts whose code was not verified, by number without its last three digits | unsent, or verified | 10 per hour, 30 per day |
+//! | [`unverified`](GuardBuilder::unverified) | unverified texts, by calling code | unsent, or verified | a quarter of each total, at least 20 |
+//! | [`neighbors`](GuardBuilder::neighbors) | unverified texts, by number without its last three digits | unsent, or verified | 10 per hour, 30 per day |
 //! | [`wrong_codes`](GuardBuilder::wrong_codes) | attempts, by number | unsent, or right | 10 per hour, 30 per day, 100 in 30 days |
 //! | attempts | attempts, by OTP id | unsent, or right | the policy's 5, in 16 min |
 //!
-//! A call is *unsent* if the service certainly did not act on it
-//! ([`may_have_sent`](crate::Error::may_have_sent) is false). A reverse OTP counts as a text to its
-//! number, but not as an unverified one: no text goes to that number. Status reads and
+//! A text is *unverified* until its code is verified. A call is *unsent* if the service certainly did
+//! not act on it ([`may_have_sent`](crate::Error::may_have_sent) is false). A reverse OTP counts as a
+//! text to its number, but not as an unverified one: no text goes to that number. Status reads and
 //! cancellations are free.
 //!
 //! The defaults follow what others publish:
@@ -462,14 +462,14 @@ impl<D> GuardBuilder<D> {
         Self { per_caller: limits.into(), ..self }
     }
 
-    /// Limits the texts to one calling code whose code was not verified.
+    /// Limits unverified texts, by calling code.
     ///
     /// Defaults to a quarter of each total, but at least 20.
     pub fn unverified(self, limits: impl Into<Limits>) -> Self {
         Self { unverified: limits.into(), ..self }
     }
 
-    /// Limits the texts to a block of a thousand adjacent numbers whose code was not verified.
+    /// Limits unverified texts to a block of a thousand adjacent numbers.
     ///
     /// Defaults to 10 per hour and 30 per day.
     pub fn neighbors(self, limits: impl Into<Limits>) -> Self {
