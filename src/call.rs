@@ -31,7 +31,7 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn body(self, fields: &impl Serialize) -> Self {
-        let body = serde_json::to_vec(fields).expect("a struct of texts can be written as JSON");
+        let body = serde_json::to_vec(fields).expect("a struct of strings can be written as JSON");
         Self { body: Some(body), ..self }
     }
 

@@ -349,7 +349,7 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// Returns a client for a request on behalf of this caller: an IP address, a text, or a
+    /// Returns a client for a request on behalf of this caller: an IP address, a string, or a
     /// [`Caller`].
     #[must_use]
     pub fn by(&self, caller: impl Into<Caller>) -> Client {

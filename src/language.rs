@@ -347,7 +347,7 @@ fn weighted_range(element: &str) -> Option<(&str, f32)> {
     (range.len() <= MAX_RANGE_BYTES && is_well_formed(range)).then_some((range, weight))
 }
 
-/// Whether a text is this lower-case code, in any case and with `_` for `-`.
+/// Whether a string is this lower-case code, in any case and with `_` for `-`.
 fn is_same(code: &str, text: &str) -> bool {
     code.len() == text.len()
         && code
@@ -356,7 +356,7 @@ fn is_same(code: &str, text: &str) -> bool {
             .all(|(ours, theirs)| ours == theirs.to_ascii_lowercase() || (ours == b'-' && theirs == b'_'))
 }
 
-/// Whether a text has the form of a language tag (RFC 5646 §2.1), with a code of ISO 639 in front.
+/// Whether a string has the form of a language tag (RFC 5646 §2.1), with a code of ISO 639 in front.
 fn is_well_formed(text: &str) -> bool {
     let mut subtags = text.split(is_subtag_separator);
     let primary = subtags.next().unwrap_or_default();

@@ -137,7 +137,7 @@
 //!
 //! - **A type that is `#[non_exhaustive]` may grow.** Match on such an enum with a `_` arm, and
 //!   use `..` to destructure such a struct. New variants and fields are not breaking changes.
-//! - **Texts may change in any release:** error messages, `Debug` output, log records,
+//! - **Wording may change in any release:** error messages, `Debug` output, log records,
 //!   [`Refusal::advice`] and the sandbox's messages. Match on variants, [`IssueKind`] and [`Reason`],
 //!   and call methods such as [`Error::may_have_sent`].
 //! - **No type of another crate is in the API,** except for serde's traits. A new major version of

@@ -79,7 +79,7 @@ pub(crate) fn line(text: &str) -> String {
     one_line(&mask_digits(text, MIN_DIGITS))
 }
 
-/// Masks all digits of a text that has at least `min` of them, with what is between them unless it
+/// Masks all digits of a string that has at least `min` of them, with what is between them unless it
 /// is letters.
 fn mask_digits(text: &str, min: usize) -> Cow<'_, str> {
     if text.chars().filter(|c| c.is_numeric()).count() < min {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer};
 use crate::redact;
 use crate::value::{self, shown_as_text};
 
-/// What an enum of texts on the wire has in common: text for each variant, and a catch-all for the
-/// texts that this version does not know.
+/// What an enum of strings on the wire has in common: a string for each variant, and a catch-all for
+/// strings that this version does not know.
 ///
 /// The enums are written out, so that the compiler's messages about them show no macro.
 macro_rules! wire_value {

@@ -78,7 +78,7 @@ fn is_host(host: &str) -> bool {
     ip_literal(host).is_some() || host.strip_suffix('.').unwrap_or(host).split('.').all(is_label)
 }
 
-/// The problem of a text that is not an absolute URL. People often leave out the scheme.
+/// The problem of a string that is not an absolute URL. People often leave out the scheme.
 ///
 /// Only a loopback host is quoted. Other text may be a secret in the wrong place.
 fn not_absolute(text: &str) -> Cow<'static, str> {

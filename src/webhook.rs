@@ -126,7 +126,7 @@ pub struct Verifier {
 impl Verifier {
     /// Creates a verifier with the endpoint's signing secret, such as `whsec_…`.
     ///
-    /// The whole text is the key, including `whsec_`.
+    /// The whole string is the key, including `whsec_`.
     ///
     /// # Errors
     ///
@@ -577,9 +577,9 @@ enum WebhookProblem {
     BadBody(String),
 }
 
-/// A text that is not a valid signing secret. Returned by [`Verifier::new`].
+/// A string that is not a valid signing secret. Returned by [`Verifier::new`].
 ///
-/// The message contains nothing of the text.
+/// The message contains nothing of the string.
 ///
 /// # Examples
 ///

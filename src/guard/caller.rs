@@ -8,7 +8,7 @@ use super::store::LOG_TARGET;
 
 /// The source of a request to your program: an IP address, an account, or both.
 ///
-/// Each part is limited separately. An IP address or a text converts into a caller, so
+/// Each part is limited separately. An IP address or a string converts into a caller, so
 /// [`Guarded::by`](super::Guarded::by) takes either.
 ///
 /// `Debug` does not show the parts.
@@ -64,7 +64,7 @@ impl Caller {
         Self { keys: vec![key.into()] }
     }
 
-    /// Creates a caller from a text, such as an account or a device.
+    /// Creates a caller from a string, such as the id of an account or a device.
     #[must_use]
     pub fn key(key: impl Into<String>) -> Self {
         let key = ["k", &key.into()].concat();
@@ -114,7 +114,7 @@ impl From<SocketAddr> for Caller {
     }
 }
 
-/// A text that is an IP address, with or without a port, counts as that address.
+/// A string that is an IP address, with or without a port, counts as that address.
 impl From<&str> for Caller {
     fn from(text: &str) -> Self {
         let address = text.parse().or_else(|_| text.parse().map(|address: SocketAddr| address.ip()));

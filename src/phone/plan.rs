@@ -274,7 +274,7 @@ struct Typed {
     breaks: Vec<usize>,
 }
 
-/// The digits of a text that has nothing else but separators, a `+` in front, a label such as
+/// The digits of a string that has nothing else but separators, a `+` in front, a label such as
 /// `tel:`, and punctuation at its end.
 fn read(text: &str) -> Result<Typed, PhoneNumberProblem> {
     if text.trim().is_empty() {

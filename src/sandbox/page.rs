@@ -30,6 +30,6 @@ pub(super) fn respond(request: &ApiRequest<'_>) -> Option<ApiResponse> {
     Some(ApiResponse { status: StatusCode::OK, headers, body: file.to_vec() })
 }
 
-/// Nothing from elsewhere, and nothing inline, so that a text which is taken for markup does nothing.
+/// Nothing from elsewhere, and nothing inline, so that text that is taken for markup does nothing.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

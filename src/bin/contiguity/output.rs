@@ -116,7 +116,7 @@ impl Output {
     }
 
     fn line(event: &Event<'_>) -> Result<(), Failure> {
-        let line = serde_json::to_string(event).expect("an event has only texts, numbers and booleans");
+        let line = serde_json::to_string(event).expect("an event has only strings, numbers and booleans");
         written(writeln!(io::stdout(), "{line}"))
     }
 }
