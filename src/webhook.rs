@@ -43,8 +43,8 @@
 //! - **Verify the raw body.** The signature covers the exact bytes that were sent. Pass those bytes
 //!   to [`verify`](Verifier::verify), before a JSON library parses them. Limit how many you read:
 //!   an event has less than 1 KiB.
-//! - **Respond 401 to every error,** or 400 to a signed body that is not an event, and do nothing
-//!   else. Anyone can post to a public URL.
+//! - **Respond 401 to every error,** and do nothing else. Anyone can post to a public URL. For a signed
+//!   body that is not an event ([`is_bad_body`](Error::is_bad_body)), 400 is right as well.
 //! - **Check the event, not only the signature.** Events of other kinds are signed too, so
 //!   `verify(..).is_ok()` does not mean that a person is verified. Ask for the
 //!   [`proof`](OtpReverseVerified::proof).
@@ -204,8 +204,8 @@ impl Verifier {
     /// # Errors
     ///
     /// Returns an [`Error`] if the header is missing or malformed, if the signature does not match
-    /// or is too far from this machine's time, or if the signed body is not an event. Respond 401
-    /// and do nothing else.
+    /// or is too far from this machine's time, or if the signed body is not an event. [Handling webhooks
+    /// safely](self#handling-webhooks-safely) says how to respond.
     ///
     /// # Examples
     ///
