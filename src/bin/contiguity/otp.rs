@@ -1,5 +1,6 @@
 //! `send`, `verify`, `resend` and `sign-in`.
 
+use std::env;
 use std::time::Duration;
 
 use contiguity::{Attempt, Challenge, Client, Error, NewOtp, OtpId, Policy, ResendOtp, Verified, VerifyOtp};
@@ -146,10 +147,27 @@ fn request(recipient: Recipient) -> Result<(NewOtp, String), Failure> {
 
 /// A client for the service that the environment names.
 pub(crate) fn client() -> Result<Client, Failure> {
-    Client::from_env().map_err(|error| Act::Read.failed(error))
+    Client::from_env().map_err(|error| not_configured(&error))
+}
+
+/// The crate's message, with the variable that is set on the command line instead of the method that
+/// a program calls.
+fn not_configured(error: &Error) -> Failure {
+    let set = format!("set {INSECURE_VARIABLE}=1");
+    let method = "call `allow_insecure_http()`";
+    let message = error.to_string().replace(&format!("{method} or {set}"), &set).replace(method, &set);
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.to_string_lossy().trim().is_empty());
+    let has_key = KEY_VARIABLES.into_iter().any(is_set);
+    let hint = "get a key at https://console.contiguity.com, or try `contiguity sandbox`";
+    Failure::Local { message, hint: (!has_key).then_some(hint) }
 }
 
 /// The id of a call that succeeded, and so is valid.
 fn otp_id(text: &str) -> Result<OtpId, Failure> {
     OtpId::parse(text).map_err(|error| Failure::local(error.to_string()))
 }
+
+/// The variables that the key is read from.
+const KEY_VARIABLES: [&str; 2] = ["CONTIGUITY_API_KEY", "CONTIGUITY_TOKEN"];
+
+const INSECURE_VARIABLE: &str = "CONTIGUITY_ALLOW_INSECURE_HTTP";

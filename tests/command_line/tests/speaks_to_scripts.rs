@@ -132,7 +132,11 @@ fn the_key_comes_from_the_environment_only() {
     let sandbox = Sandbox::start().unwrap();
     let failed = run(&mut contiguity(&["send", PHONE, "--name", "MyApp"]));
     assert_eq!(failed.status, 1);
-    assert_eq!(failed.stderr, "error: no API key; set CONTIGUITY_API_KEY (or CONTIGUITY_TOKEN) in the environment\n");
+    assert_eq!(
+        failed.stderr,
+        "error: no API key; set CONTIGUITY_API_KEY (or CONTIGUITY_TOKEN) in the environment\n\
+         hint: get a key at https://console.contiguity.com, or try `contiguity sandbox`\n"
+    );
     let refused = run(calls(&sandbox, &["send", PHONE, "--name", "MyApp"]).env("CONTIGUITY_API_KEY", "a-wrong-key"));
     assert_eq!(refused.status, 1);
     assert!(refused.stderr.contains("the service returned 401 Unauthorized"), "{}", refused.stderr);
@@ -140,6 +144,19 @@ fn the_key_comes_from_the_environment_only() {
     assert!(!refused.printed().contains("a-wrong-key"));
     let wrong = run(&mut contiguity(&["send", PHONE, "--name", "MyApp", "--api-key", "contiguity_sk_1"]));
     assert_eq!(wrong.status, 2);
+}
+
+#[test]
+fn plain_http_is_refused_with_the_variable_that_allows_it() {
+    let mut command = contiguity(&["send", PHONE, "--name", "MyApp"]);
+    command.env("CONTIGUITY_BASE_URL", "http://sandbox.example:4010").env("CONTIGUITY_API_KEY", "contiguity_sk_test");
+    let refused = run(&mut command);
+    assert_eq!(refused.status, 1);
+    assert_eq!(
+        refused.stderr,
+        "error: CONTIGUITY_BASE_URL is plain http to a host other than loopback, which would show the key to anyone on \
+         the network path; use https, or on a test network, set CONTIGUITY_ALLOW_INSECURE_HTTP=1\n"
+    );
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
