@@ -97,7 +97,6 @@ impl Failure {
             });
         }
         match error {
-            Error::Api(error) if error.status() == 401 => Some("check the API key in CONTIGUITY_API_KEY"),
             Error::Validation(error) if error.issues().iter().any(is_number_as_typed) => {
                 Some("to use a number as people write it, add the region, such as --region US")
             }

@@ -140,7 +140,8 @@ fn the_key_comes_from_the_environment_only() {
     let refused = run(calls(&sandbox, &["send", PHONE, "--name", "MyApp"]).env("CONTIGUITY_API_KEY", "a-wrong-key"));
     assert_eq!(refused.status, 1);
     assert!(refused.stderr.contains("the service returned 401 Unauthorized"), "{}", refused.stderr);
-    assert!(refused.stderr.ends_with("hint: check the API key in CONTIGUITY_API_KEY\n"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("; check the API key; "), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("hint:"), "{}", refused.stderr);
     assert!(!refused.printed().contains("a-wrong-key"));
     let wrong = run(&mut contiguity(&["send", PHONE, "--name", "MyApp", "--api-key", "contiguity_sk_1"]));
     assert_eq!(wrong.status, 2);
