@@ -10,10 +10,21 @@ use crate::ending::Failure;
 /// E.164.
 pub(crate) fn number(text: String, region: Option<&str>) -> Result<Input<PhoneNumber>, Failure> {
     match region {
-        Some(region) => {
-            Ok(PhoneNumber::from_user_input(&text, region).map_err(|e| Failure::local(e.to_string()))?.into())
-        }
+        Some(region) => match PhoneNumber::from_user_input(&text, region) {
+            Ok(number) => Ok(number.into()),
+            Err(error) => Err(Failure::local(with_region(&error.to_string(), region))),
+        },
         None => Ok(text.into()),
+    }
+}
+
+/// The crate's message, which does not quote the region. A word is quoted here. Other text may be a
+/// number in the wrong place.
+fn with_region(message: &str, region: &str) -> String {
+    let is_word = !region.is_empty() && region.bytes().all(|b| b.is_ascii_alphabetic());
+    match message.strip_prefix("unknown region") {
+        Some(advice) if is_word => format!("unknown region {region:?}{advice}"),
+        _ => message.to_owned(),
     }
 }
 

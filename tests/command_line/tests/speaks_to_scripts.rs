@@ -65,6 +65,15 @@ fn a_number_that_is_not_e_164_is_not_sent() {
         refused.stderr,
         "error: invalid phone number: the length is wrong for its country; use the whole number with its area code\n"
     );
+    for (region, error) in [
+        ("XX", "unknown region \"XX\"; use a two-letter ISO 3166-1 code such as US"),
+        ("uk", "unknown region \"uk\"; use GB for the United Kingdom"),
+        // It may be a number in the wrong place.
+        ("+14155552671", "unknown region; use a two-letter ISO 3166-1 code such as US"),
+    ] {
+        let refused = run(&mut calls(&sandbox, &["send", "4155552671", "--region", region, "--name", "MyApp"]));
+        assert_eq!((refused.status, refused.stderr), (1, format!("error: {error}\n")));
+    }
     let refused = run(&mut calls(&sandbox, &["send", "911", "--region", "US", "--name", "MyApp", "--json"]));
     assert_eq!(
         refused.events(),
