@@ -312,6 +312,7 @@ const SEND: &str = "\
 Exit status:
   0  sent
   1  refused or failed, and certainly not sent
+  2  wrong usage
   4  may have been sent: do not retry
 
 JSON:
@@ -329,6 +330,7 @@ const VERIFY: &str = "\
 Exit status:
   0  verified
   1  refused or failed; the code was not checked
+  2  wrong usage
   3  not verified: the code is wrong, used or expired
   4  the code may have been checked: do not retry
 
@@ -346,6 +348,7 @@ const RESEND: &str = "\
 Exit status:
   0  sent
   1  refused or failed, and certainly not sent
+  2  wrong usage
   4  may have been sent: do not retry
 
 JSON:
@@ -360,6 +363,7 @@ const SIGN_IN: &str = "\
 Exit status:
   0    verified
   1    refused or failed, and certainly not sent
+  2    wrong usage
   3    not verified: no attempts are left, the code has expired or the input has ended
   4    may have been sent, or the code may have been checked: do not retry
   130  Ctrl-C
@@ -392,6 +396,7 @@ const REVERSE_START: &str = "\
 Exit status:
   0    opened, or with --wait: verified
   1    refused or failed, and no session was opened
+  2    wrong usage
   3    with --wait: not verified
   4    a session may have been opened: do not retry
   130  with --wait: Ctrl-C. The session is cancelled.
@@ -410,6 +415,7 @@ const REVERSE_STATUS: &str = "\
 Exit status:
   0  verified
   1  the status could not be read
+  2  wrong usage
   3  not verified, or not yet
 
 JSON:
@@ -423,6 +429,7 @@ const REVERSE_CANCEL: &str = "\
 Exit status:
   0  cancelled
   1  refused or failed. A verified or expired session cannot be cancelled.
+  2  wrong usage
   4  may have been cancelled: see its status
 
 JSON:
@@ -436,6 +443,7 @@ const REVERSE_WAIT: &str = "\
 Exit status:
   0    verified
   1    the status could not be read
+  2    wrong usage
   3    not verified: the session has expired or was cancelled, or time is up
   130  Ctrl-C. The session is cancelled. 143 for SIGTERM.
 

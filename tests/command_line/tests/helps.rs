@@ -27,6 +27,7 @@ fn the_help_of_each_command_has_examples_and_what_scripts_need() {
         has("Examples:");
         if !matches!(command, [] | ["reverse" | "completions"]) {
             has("Exit status:");
+            assert!(lines.iter().any(|line| line.starts_with("  2  ")), "{command:?} has no exit status 2");
             has("JSON:");
             has("      --json");
         }
