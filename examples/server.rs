@@ -118,7 +118,7 @@ impl App {
                         Ok(response(StatusCode::OK, &format!("Welcome, {number}!")))
                     }
                     Attempt::Wrong { attempts_left } => {
-                        let message = format!("This is not the code. Attempts left: {attempts_left}.");
+                        let message = format!("Wrong code. Attempts left: {attempts_left}.");
                         Ok(response(StatusCode::UNAUTHORIZED, &message))
                     }
                 }

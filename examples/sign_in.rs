@@ -67,7 +67,7 @@ fn sign_in() -> Result<Option<Verified>, Box<dyn Error>> {
         }
         match challenge.verify(&client, typed) {
             Ok(Attempt::Verified(proof)) => return Ok(Some(proof)),
-            Ok(Attempt::Wrong { .. }) => println!("This is not the code."),
+            Ok(Attempt::Wrong { .. }) => println!("Wrong code."),
             // The text is not a code. Nothing was sent, so no attempt is used.
             Err(contiguity::Error::Validation(error)) => println!("{error}."),
             Err(contiguity::Error::Refused(refusal)) => {

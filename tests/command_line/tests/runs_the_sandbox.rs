@@ -256,7 +256,7 @@ fn the_readme_signs_in_from_python() {
     let (program, _) = program.split_once("```").unwrap();
     let mut sandbox = Running::start(&["--port", "0", "--json", "--code", "482915"]);
     let event = sandbox.event();
-    for (typed, outcome) in [("482915\n", "Code: You are signed in.\n"), ("0000\n", "Code: This is not the code.\n")] {
+    for (typed, outcome) in [("482915\n", "Code: You are signed in.\n"), ("0000\n", "Code: Wrong code.\n")] {
         let mut python = assert_cmd::Command::new("python3");
         python.args(["-c", program]).timeout(Duration::from_secs(60));
         python.env("CONTIGUITY_BASE_URL", event["url"].as_str().unwrap());
