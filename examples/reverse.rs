@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Without an API key in the environment, it runs on the embedded sandbox, where pressing Enter
-//! plays the phone. With `CONTIGUITY_API_KEY` set, it uses the service, and you text from a real
+//! acts as the phone. With `CONTIGUITY_API_KEY` set, it uses the service, and you text from a real
 //! phone. Ctrl-C cancels the session. The exit status is 0 only if you were signed in.
 
 use std::error::Error;

@@ -7,7 +7,7 @@
 //! cargo run --example webhook
 //! ```
 //!
-//! Without an API key in the environment, the program runs on the embedded sandbox, plays the
+//! Without an API key in the environment, the program runs on the embedded sandbox, acts as the
 //! person's phone and ends when the person is signed in. With an API key, it uses the service and
 //! needs a public URL that forwards to its port on this machine:
 //!

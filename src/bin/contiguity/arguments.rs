@@ -53,7 +53,7 @@ pub(crate) enum Command {
     /// Run a sandbox that behaves like the service
     ///
     /// The sandbox sends no real texts and needs no account. Its page shows the phones, and control
-    /// calls under /sandbox/ play the phones, move the clock and inject faults. It runs until Ctrl-C or
+    /// calls under /sandbox/ act as a phone, move the clock and inject faults. It runs until Ctrl-C or
     /// SIGTERM, both of which stop it with exit status 0.
     #[command(after_long_help = SANDBOX)]
     Sandbox(Sandbox),

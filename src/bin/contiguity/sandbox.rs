@@ -66,7 +66,7 @@ To use it from a program:
 export CONTIGUITY_BASE_URL={url}
 export CONTIGUITY_API_KEY={key}
 
-To play the phone, move the clock and inject faults:
+To act as a phone, move the clock and inject faults:
 
   # all texts, with their codes
   curl {url}/sandbox/messages
