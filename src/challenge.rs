@@ -19,8 +19,8 @@ use crate::refusal::{Reason, Refusal};
 use crate::typestate::{HasLanguage, HasName};
 use crate::verified::Verified;
 
-/// A sign-in by code that is under way: whose phone it is, and how many attempts and resends are
-/// left.
+/// A sign-in by code that is under way: which number it is for, and how many attempts and resends
+/// are left.
 ///
 /// [`NewOtp::challenge`] sends the first text and creates a challenge. Keep it in the person's
 /// session, [`verify`](Self::verify) what they type, and [`resend`](Self::resend) the code when

@@ -42,7 +42,7 @@
 //!    server. It has an inbox to read codes from, a clock to move and faults to inject.
 //! 4. **Abuse is limited by a type, not by advice.** A [guard] limits texts and attempts before any
 //!    I/O, in one process or in many. A [`Challenge`] keeps a sign-in: its attempts, its resends and
-//!    whose phone it is.
+//!    which number it is for.
 //!
 //! # Tour
 //!

@@ -154,7 +154,7 @@ pub struct SentOtp {
     pub number: PhoneNumber,
     /// The metadata of the response.
     pub metadata: Metadata,
-    /// What was sent, out of reach of a write to a public field: a proof says whose phone it is.
+    /// What was sent, out of reach of a write to a public field: a proof says which number it is for.
     sent: (OtpId, PhoneNumber),
 }
 

@@ -214,8 +214,8 @@ impl fmt::Debug for ReverseSession {
     }
 }
 
-/// What the session began with, out of reach of a write to a public field: a proof says whose phone
-/// it is, and a wait ends in time.
+/// What the session began with, out of reach of a write to a public field: a proof says which
+/// number it is for, and a wait ends in time.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) otp_id: OtpId,
