@@ -346,6 +346,30 @@ pageTest("a change keeps focus, typed text, scroll position and open details", a
   assert.equal(await page.evaluate(() => document.activeElement.dataset.number), NUMBER);
 });
 
+pageTest("the page claims nothing before it has loaded", async ({ sandbox, page }) => {
+  await sandbox.send(NUMBER);
+  let release;
+  const released = new Promise((resolve) => (release = resolve));
+  await page.route("**/sandbox/snapshot", async (route) => {
+    await released;
+    await route.continue();
+  });
+  const requested = page.waitForRequest("**/sandbox/snapshot");
+  await page.reload();
+  await requested;
+  await page.locator("#filter-text").fill("new");
+  for (const selector of ["#connection", "#now", "#loading"]) await shows(page, selector, "Loading…");
+  for (const selector of ["#no-phones", "#no-sessions", "#no-requests", "#setup", "#setup-toggle"]) {
+    assert.equal(await page.locator(selector).isVisible(), false, selector);
+  }
+  assert.equal(await page.locator("#connection").getAttribute("data-state"), "loading");
+
+  release();
+  await isLive(page);
+  await shows(page, ".phone", NUMBER);
+  assert.equal(await page.getByText("Loading…").filter({ visible: true }).count(), 0);
+});
+
 pageTest("the page reconnects to a sandbox that was restarted", async ({ sandbox, page, t }) => {
   await sandbox.send(NUMBER);
   await shows(page, ".phone", NUMBER);

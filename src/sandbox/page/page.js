@@ -20,12 +20,16 @@ let setupOpen = false;
 
 // --- The connection --------------------------------------------------------------------------------------------------
 
+/** Whether changes arrive. The first one arrives at once. */
+let connected = false;
+
 /** Listens for changes. EventSource reconnects by itself, unless it was refused. */
 function connect() {
   const events = new EventSource("/sandbox/events");
   events.addEventListener("change", refresh);
-  events.addEventListener("open", () => showConnection("live"));
+  events.addEventListener("open", () => (connected = true));
   events.addEventListener("error", () => {
+    connected = false;
     showConnection("reconnecting");
     if (events.readyState === EventSource.CLOSED) {
       setTimeout(connect, RECONNECT_MS);
@@ -54,6 +58,8 @@ async function refresh() {
       const next = await response.json();
       receivedAt = performance.now();
       show(next);
+      // Not before the page shows what the sandbox has.
+      if (connected) showConnection("live");
     }
   } catch (error) {
     // The next event fetches again. A server that is gone is shown by the connection's state.
@@ -106,6 +112,7 @@ function render() {
   renderWebhooks();
   renderFaults();
   renderTimes();
+  byId("loading").hidden = true;
   // An element that moved to another place has lost the focus.
   if (focused !== document.activeElement && focused?.isConnected) focused.focus({ preventScroll: true });
 }
@@ -644,7 +651,7 @@ byId("clock").addEventListener("submit", (event) => {
   event.preventDefault();
   advance(Number(byId("seconds").value));
 });
-byId("filter").addEventListener("input", renderRequests);
+byId("filter").addEventListener("input", () => snapshot && renderRequests());
 byId("filter").addEventListener("submit", (event) => event.preventDefault());
 byId("fault").addEventListener("change", showFaultOptions);
 byId("fault").addEventListener("submit", addFault);
