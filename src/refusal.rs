@@ -232,15 +232,19 @@ impl fmt::Display for Limit {
     }
 }
 
-/// A time for people, rounded up to whole seconds, minutes or hours.
+/// A time for people, in the largest unit of which it is at least two, rounded up. A time that differs
+/// from one unit by up to a twelfth is about one: a limit per hour may last 61 minutes.
 fn spoken(time: Duration) -> String {
-    match seconds(time) {
-        DAY => count(1, "day"),
-        HOUR => count(1, "hour"),
-        seconds if seconds >= 2 * HOUR => count(seconds.div_ceil(HOUR), "hour"),
-        seconds if seconds == MINUTE || seconds > 90 => count(seconds.div_ceil(MINUTE), "minute"),
-        seconds => count(seconds.max(1), "second"),
+    let seconds = seconds(time);
+    for (length, unit, one) in [(DAY, "day", "a day"), (HOUR, "hour", "an hour"), (MINUTE, "minute", "a minute")] {
+        if seconds >= 2 * length {
+            return count(seconds.div_ceil(length), unit);
+        }
+        if seconds.abs_diff(length) <= length / 12 {
+            return format!("about {one}");
+        }
     }
+    count(seconds.max(1), "second")
 }
 
 /// A time as it is, in the largest unit that it is a whole number of.
@@ -278,16 +282,24 @@ mod tests {
             (1, "1 second"),
             (1_000, "1 second"),
             (29_001, "30 seconds"),
-            (60_000, "1 minute"),
-            (61_000, "61 seconds"),
-            (91_000, "2 minutes"),
-            (600_000, "10 minutes"),
-            (3_600_000, "1 hour"),
-            (3_601_000, "61 minutes"),
+            (54_001, "about a minute"),
+            (60_000, "about a minute"),
+            (65_000, "about a minute"),
+            (65_001, "66 seconds"),
+            (119_000, "119 seconds"),
+            (120_000, "2 minutes"),
+            (600_001, "11 minutes"),
+            (54 * 60_000, "54 minutes"),
+            (55 * 60_000, "about an hour"),
+            (61 * 60_000, "about an hour"),
+            (65 * 60_000, "about an hour"),
+            (66 * 60_000, "66 minutes"),
             (7_200_000, "2 hours"),
             (7_201_000, "3 hours"),
-            (86_400_000, "1 day"),
-            (86_401_000, "25 hours"),
+            (21 * 3_600_000, "21 hours"),
+            (24 * 3_660_000, "about a day"),
+            (27 * 3_600_000, "27 hours"),
+            (30 * 86_400_000, "30 days"),
         ] {
             assert_eq!(spoken(Duration::from_millis(milliseconds)), words);
         }
@@ -321,7 +333,7 @@ mod tests {
     #[test]
     fn each_reason_has_words_for_logs_and_advice_for_the_person() {
         let new_code = |why| format!("Please ask for a new code. This one {why}.");
-        let later = || "Please try again in 1 minute.".to_owned();
+        let later = || "Please try again in about a minute.".to_owned();
         let wrong = || "Something went wrong. Please try again in a moment.".to_owned();
         for (reason, words, advice) in [
             (Reason::NoAttemptsLeft, "no attempts left for this code", new_code("was entered wrong too often")),
@@ -329,7 +341,7 @@ mod tests {
             (
                 Reason::TooSoon,
                 "the last text of this challenge is too recent",
-                "Please wait 1 minute before you ask for another text.".to_owned(),
+                "Please wait about a minute before you ask for another text.".to_owned(),
             ),
             (Reason::Expired, "the challenge has expired", new_code("has expired")),
             (Reason::Finished, "the challenge is already verified", new_code("was already used")),
