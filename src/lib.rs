@@ -6,8 +6,9 @@
 //! cargo add contiguity --dev --features sandbox
 //! ```
 //!
-//! The second line is for tests and for the examples below: they use the [sandbox], which behaves as
-//! the service does and needs no account.
+//! The second line is for tests and examples: the [sandbox] behaves like the service and needs no
+//! account. To run the program below, save it as `examples/sign_in.rs` and run
+//! `cargo run --example sign_in`.
 //!
 //! ```
 //! use contiguity::NewOtp;
