@@ -1,11 +1,13 @@
 //! A whole sign-in in a small synchronous web server: it sends a code, verifies it and sends it again,
 //! within limits.
 //!
+//! Start it with `cargo run --example server`. It prints the text with the code, which replaces `CODE`
+//! in another terminal:
+//!
 //! ```text
-//! cargo run --example server
 //! curl -c cookies -d +14155552671 http://127.0.0.1:8787/sign-in
-//! curl -b cookies -d 123456 http://127.0.0.1:8787/code
-//! curl -b cookies -X POST http://127.0.0.1:8787/resend
+//! curl -b cookies -X POST http://127.0.0.1:8787/resend    # after 30 seconds
+//! curl -b cookies -d CODE http://127.0.0.1:8787/code
 //! ```
 //!
 //! Without an API key in the environment, it runs on the embedded sandbox and shows the texts. With
