@@ -158,7 +158,7 @@ fn ask_number() -> io::Result<PhoneNumber> {
         }
         match PhoneNumber::from_user_input(line.trim(), REGION) {
             Ok(number) => return Ok(number),
-            Err(error) => println!("{error}."),
+            Err(_) => println!("Please enter your phone number with its area code or country code."),
         }
     }
 }

@@ -97,10 +97,11 @@ impl App {
         let client = self.sign_in.by(caller(request));
         match (request.method(), request.uri().path()) {
             (&Method::POST, "/sign-in") => {
-                let number = PhoneNumber::from_user_input(&text(request)?, "US").map_err(|error| invalid(&error))?;
+                let number = PhoneNumber::from_user_input(&text(request)?, "US")
+                    .map_err(|_| invalid("Please enter your phone number with its area code or country code."))?;
+                let id = random_id()?;
                 let otp = NewOtp::to(number).language("en").name("MyApp");
                 let challenge = otp.challenge(&client, Policy::DEFAULT)?;
-                let id = random_id().map_err(|error| invalid(&error))?;
                 self.save(&id, Session::SigningIn(challenge));
                 self.show_inbox(number);
                 let mut response = response(StatusCode::OK, "We have texted you a code.");
@@ -172,6 +173,7 @@ fn caller(request: &Request<Body>) -> Caller {
 enum Failure {
     Person(StatusCode, String),
     Call(Error),
+    Machine(io::Error),
 }
 
 impl From<Error> for Failure {
@@ -180,12 +182,21 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Machine(error)
+    }
+}
+
 impl Failure {
-    /// Returns what to show to the person. Errors of the service are for the log only.
+    /// Returns what to show to the person. The messages of errors are for the log only.
     fn into_response(self) -> Response<Body> {
         match self {
             Self::Person(status, message) => response(status, &message),
-            Self::Call(Error::Validation(error)) => response(StatusCode::BAD_REQUEST, &error.to_string()),
+            // The number is valid, so what is not is the code.
+            Self::Call(Error::Validation(_)) => {
+                response(StatusCode::BAD_REQUEST, "Please enter the digits of the code.")
+            }
             Self::Call(Error::Refused(refusal)) => match refusal.retry_after() {
                 Some(wait) => {
                     let mut response = response(StatusCode::TOO_MANY_REQUESTS, &refusal.advice());
@@ -198,12 +209,16 @@ impl Failure {
                 eprintln!("{error}");
                 response(StatusCode::BAD_GATEWAY, "Something went wrong. Please try again in a moment.")
             }
+            Self::Machine(error) => {
+                eprintln!("{error}");
+                response(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong. Please try again in a moment.")
+            }
         }
     }
 }
 
-fn invalid(error: &dyn std::error::Error) -> Failure {
-    Failure::Person(StatusCode::BAD_REQUEST, error.to_string())
+fn invalid(message: &str) -> Failure {
+    Failure::Person(StatusCode::BAD_REQUEST, message.to_owned())
 }
 
 fn response(status: StatusCode, message: &str) -> Response<Body> {
@@ -215,7 +230,11 @@ fn response(status: StatusCode, message: &str) -> Response<Body> {
 /// Returns the body, which is a number or a code.
 fn text(request: &mut Request<Body>) -> Result<String, Failure> {
     let mut text = String::new();
-    request.body_mut().take(MAX_BODY).read_to_string(&mut text).map_err(|error| invalid(&error))?;
+    request
+        .body_mut()
+        .take(MAX_BODY)
+        .read_to_string(&mut text)
+        .map_err(|_| invalid("Please send a number or a code."))?;
     Ok(text.trim().to_owned())
 }
 

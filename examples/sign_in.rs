@@ -69,7 +69,7 @@ fn sign_in() -> Result<Option<Verified>, Box<dyn Error>> {
             Ok(Attempt::Verified(proof)) => return Ok(Some(proof)),
             Ok(Attempt::Wrong { .. }) => println!("Wrong code."),
             // The text is not a code. Nothing was sent, so no attempt is used.
-            Err(contiguity::Error::Validation(error)) => println!("{error}."),
+            Err(contiguity::Error::Validation(_)) => println!("Please enter the digits of the code."),
             Err(contiguity::Error::Refused(refusal)) => {
                 println!("{}", refusal.advice());
                 break;
@@ -85,7 +85,7 @@ fn ask_number() -> io::Result<PhoneNumber> {
         let typed = ask("Phone number, such as +14155552671: ")?;
         match PhoneNumber::from_user_input(&typed, REGION) {
             Ok(number) => return Ok(number),
-            Err(error) => println!("{error}."),
+            Err(_) => println!("Please enter your phone number with its area code or country code."),
         }
     }
 }

@@ -148,8 +148,8 @@
 //!             Ok(Attempt::Verified(proof)) => return Ok(Some(proof)),
 //!             Ok(Attempt::Wrong { .. }) => eprintln!("Wrong code."),
 //!             // Not a code, so nothing was sent and no attempt was used.
-//!             Err(contiguity::Error::Validation(error)) => {
-//!                 eprintln!("{error}");
+//!             Err(contiguity::Error::Validation(_)) => {
+//!                 eprintln!("Please enter the digits of the code.");
 //!             }
 //!             Err(error) => return Err(error.into()),
 //!         }
@@ -1069,7 +1069,15 @@
 //! /// Returns what to show to the person.
 //! fn message(error: &Error) -> String {
 //!     match error {
-//!         Error::Validation(error) => error.to_string(),
+//!         // The error's own message is for you.
+//!         Error::Validation(error) => match error.issues()[0].field {
+//!             "otp" => "Please enter the digits of the code.".to_owned(),
+//!             "to" | "number" => {
+//!                 "Please enter your phone number with its country code."
+//!                     .to_owned()
+//!             }
+//!             _ => "Please check what you entered.".to_owned(),
+//!         },
 //!         Error::Refused(refusal) => refusal.advice(),
 //!         error if error.may_have_sent() => {
 //!             "Something went wrong, and a text may be on its way. \
@@ -1095,7 +1103,8 @@
 //! #     let send = |number: &str, client: &Client| {
 //! #         NewOtp::to(number).language("en").name("MyApp").send(client).unwrap_err()
 //! #     };
-//! #     assert_eq!(status(&send("1", &client)), 422);
+//! #     let error = send("1", &client);
+//! #     assert_eq!((status(&error), &*message(&error)), (422, "Please enter your phone number with its country code."));
 //! #     let statuses = [(400, 422), (401, 500), (402, 500), (403, 500), (404, 422), (408, 502)];
 //! #     let statuses = statuses.into_iter().chain([(429, 503), (500, 502), (302, 502)]);
 //! #     for (returned, expected) in statuses {
@@ -1118,6 +1127,8 @@
 //! #     assert_eq!(status(&send("+33612345678", &client)), 403);
 //! #     let otp = NewOtp::to("+14155552671").language("en").name("MyApp");
 //! #     let mut challenge = otp.challenge(&client, Policy::DEFAULT)?;
+//! #     let error = challenge.verify(&client, "12 a").unwrap_err();
+//! #     assert_eq!((status(&error), &*message(&error)), (422, "Please enter the digits of the code."));
 //! #     let error = challenge.resend(&client).unwrap_err();
 //! #     assert_eq!((status(&error), retry_after(&error)), (429, Some(30)));
 //! #     assert_eq!(message(&error), "Please wait 30 seconds before you ask for another text.");
