@@ -883,9 +883,125 @@
 //! # fn main() { only_a_signed_webhook_signs_in() }
 //! ```
 //!
+//! The [sandbox] tests the whole way: the person texts, the webhook arrives over HTTP, and `receive`
+//! verifies it. Any address on loopback can be the `success_url`.
+//!
+//! ```text
+//! cargo add contiguity --dev --features sandbox
+//! ```
+//!
+//! ```
+//! # mod my_app {
+//! # use std::collections::HashMap;
+//! # use std::sync::Mutex;
+//! #
+//! # use contiguity::webhook::{Event, Verifier};
+//! # use contiguity::{OtpId, Verified};
+//! #
+//! # /// The sessions that you started. Use a table in your database.
+//! # pub
+//! # type Sessions = Mutex<HashMap<OtpId, Session>>;
+//! #
+//! # pub
+//! # enum Session {
+//! #     Waiting,
+//! #     SignedIn(Verified),
+//! # }
+//! #
+//! # /// POST /otp-verified. Returns the status to respond with.
+//! # pub
+//! # fn receive(
+//! #     verifier: &Verifier,
+//! #     sessions: &Sessions,
+//! #     body: &[u8],
+//! #     signature: Option<&str>,
+//! # ) -> u16 {
+//! #     let event = match verifier.verify(body, signature) {
+//! #         Ok(Event::OtpReverseVerified(event)) => event,
+//! #         // An event of another kind. With 200, it is not sent again.
+//! #         Ok(_) => return 200,
+//! #         // Anyone can post to a public URL.
+//! #         Err(error) => {
+//! #             eprintln!("refused a webhook: {error}");
+//! #             return 401;
+//! #         }
+//! #     };
+//! #     // An unknown session is ignored, and so is a second copy of an event.
+//! #     let mut sessions = sessions.lock().unwrap();
+//! #     if let Some(session) = sessions.get_mut(event.otp_id()) {
+//! #         if matches!(session, Session::Waiting) {
+//! #             *session = Session::SignedIn(event.proof());
+//! #         }
+//! #     }
+//! #     200
+//! # }
+//! # }
+//! use std::io::{BufRead, BufReader, Read, Write};
+//! use std::net::{TcpListener, TcpStream};
+//!
+//! use contiguity::InitiateReverseOtp;
+//! use contiguity::sandbox::Sandbox;
+//! use contiguity::webhook::Verifier;
+//! use my_app::{Session, Sessions, receive};
+//!
+//! # /*
+//! #[test]
+//! # */
+//! fn a_text_signs_in_by_webhook() {
+//!     let sandbox = Sandbox::start().unwrap();
+//!     let verifier = Verifier::new(sandbox.webhook_secret()).unwrap();
+//!     let receiver = TcpListener::bind("127.0.0.1:0").unwrap();
+//!     let address = receiver.local_addr().unwrap();
+//!
+//!     let session = InitiateReverseOtp::number("+14155552671")
+//!         .success_url(format!("http://{address}/otp-verified"))
+//!         .send(&sandbox.client())
+//!         .unwrap();
+//!     let sessions = Sessions::default();
+//!     let waiting = (session.otp_id.clone(), Session::Waiting);
+//!     sessions.lock().unwrap().extend([waiting]);
+//!
+//!     // The person texts. Then `accept` waits for the webhook.
+//!     let phone = sandbox.phone("+14155552671");
+//!     phone.text(&session.to, &session.factor);
+//!     let (mut stream, _) = receiver.accept().unwrap();
+//!     let (signature, body) = read_request(&stream);
+//!
+//!     let status = receive(&verifier, &sessions, &body, Some(&signature));
+//!     assert_eq!(status, 200);
+//!     let session = sessions.lock().unwrap().remove(&session.otp_id);
+//!     assert!(matches!(session, Some(Session::SignedIn(_))));
+//!     write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").unwrap();
+//! }
+//!
+//! /// Reads the signature and the body of a webhook.
+//! fn read_request(stream: &TcpStream) -> (String, Vec<u8>) {
+//!     let mut reader = BufReader::new(stream);
+//!     let (mut signature, mut length) = (String::new(), 0);
+//!     for line in reader.by_ref().lines().map(Result::unwrap) {
+//!         let Some((name, value)) = line.split_once(": ") else {
+//!             // The request line, or the end of the headers.
+//!             if line.is_empty() { break } else { continue }
+//!         };
+//!         match name.to_ascii_lowercase().as_str() {
+//!             "contiguity-signature" => signature = value.to_owned(),
+//!             "content-length" => length = value.parse().unwrap(),
+//!             _ => {}
+//!         }
+//!     }
+//!     let mut body = vec![0; length];
+//!     reader.read_exact(&mut body).unwrap();
+//!     (signature, body)
+//! }
+//! # fn main() { a_text_signs_in_by_webhook() }
+//! ```
+//!
+//! If the receiver is a server on threads of its own, let it send each status through a
+//! [channel](std::sync::mpsc), and wait for the channel in the test. [`Sandbox::webhooks`] lists the
+//! attempts, but does not wait: `status` is `None` until the receiver has responded.
+//!
 //! The example [`webhook`] is a complete program with an HTTP server, which also runs on the
-//! sandbox: the sandbox posts to a `success_url` on loopback. The module
-//! [`webhook`][webhook-module] describes what to do about replays.
+//! sandbox. The module [`webhook`][webhook-module] describes what to do about replays.
 //!
 //! # Proxies and certificates
 //!
@@ -1245,6 +1361,7 @@
 //! [`heal`]: https://docs.rs/contiguity/latest/contiguity/sandbox/struct.Sandbox.html#method.heal
 //! [`advance`]: https://docs.rs/contiguity/latest/contiguity/sandbox/struct.Sandbox.html#method.advance
 //! [`requests`]: https://docs.rs/contiguity/latest/contiguity/sandbox/struct.Sandbox.html#method.requests
+//! [`Sandbox::webhooks`]: https://docs.rs/contiguity/latest/contiguity/sandbox/struct.Sandbox.html#method.webhooks
 //! [guard]: https://docs.rs/contiguity/latest/contiguity/guard/index.html
 //! [guard-proxy]: https://docs.rs/contiguity/latest/contiguity/guard/index.html#behind-a-proxy
 //! [guard-watch]: https://docs.rs/contiguity/latest/contiguity/guard/index.html#what-to-watch
