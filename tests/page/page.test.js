@@ -459,6 +459,7 @@ test("a code can be copied over plain http to another host", { timeout: 60_000 }
   await shows(page, "#variables", "export CONTIGUITY_ALLOW_INSECURE_HTTP=1");
 
   await sandbox.send(NUMBER);
+  await page.locator("#code").waitFor();
   await page.locator("#code").focus();
   await page.keyboard.press("c");
   const code = await codeOf(page);
