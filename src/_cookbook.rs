@@ -220,8 +220,10 @@
 //!     app: &Guarded,
 //!     session: &mut Session,
 //!     ip: IpAddr,
-//!     number: &str,
+//!     typed: &str,
 //! ) -> Result<String, Error> {
+//!     // Numbers without a + are read as they are dialed in the US.
+//!     let number = PhoneNumber::from_user_input(typed, "US")?;
 //!     let otp = NewOtp::to(number).language("en").name("MyApp");
 //!     let challenge = otp.challenge(&app.by(ip), Policy::DEFAULT)?;
 //!     session.challenge = Some(challenge);
@@ -267,7 +269,8 @@
 //! #     let sandbox = contiguity::sandbox::Sandbox::builder().code("123456").start()?;
 //! #     let (app, ip, mut session) = (guarded(sandbox.client())?, "203.0.113.7".parse()?, Session::default());
 //! #     assert_eq!(code(&app, &mut session, ip, "123456")?, "Please start with your number.");
-//! #     sign_in(&app, &mut session, ip, "+14155552671")?;
+//! #     assert!(matches!(sign_in(&app, &mut session, ip, "911"), Err(Error::Validation(_))));
+//! #     sign_in(&app, &mut session, ip, "(415) 555-2671")?;
 //! #     assert_eq!(code(&app, &mut session, ip, "000000")?, "Wrong code. Attempts left: 4.");
 //! #     assert!(matches!(resend(&app, &mut session, ip), Err(Error::Refused(_))));
 //! #     sandbox.advance(std::time::Duration::from_secs(60));
@@ -284,8 +287,6 @@
 //!
 //! - `ip` must be the person's address. [Behind a proxy][guard-proxy], it is in a header that your
 //!   proxy sets.
-//! - Numbers must be in E.164, such as +14155552671. [`PhoneNumber::from_user_input`] reads numbers
-//!   as people type them.
 //! - [HTTP statuses](#http-statuses) turns the errors into responses.
 //! - Give the session a new id when the person is signed in, so that an id that a stranger planted
 //!   is worthless.
@@ -370,7 +371,9 @@
 //! use std::collections::HashMap;
 //! use std::sync::{Arc, Mutex};
 //!
-//! use contiguity::{Challenge, Client, Error, NewOtp, Policy};
+//! use contiguity::{
+//!     Challenge, Client, Error, NewOtp, PhoneNumber, Policy,
+//! };
 //!
 //! /// Stands in for your framework's session store.
 //! type Sessions = Arc<Mutex<HashMap<String, Challenge>>>;
@@ -383,6 +386,7 @@
 //!     number: String,
 //! ) -> Result<(), Error> {
 //!     let call = move || {
+//!         let number = PhoneNumber::from_user_input(&number, "US")?;
 //!         let otp = NewOtp::to(number).language("en").name("MyApp");
 //!         let challenge = otp.challenge(&client, Policy::DEFAULT)?;
 //!         // Saved here, even if no one awaits the result any more.
@@ -1371,7 +1375,6 @@
 //! [`webhook`]: https://docs.rs/crate/contiguity/latest/source/examples/webhook.rs
 //! [`log`]: https://docs.rs/log
 //! [cargo-script]: https://doc.rust-lang.org/nightly/cargo/reference/unstable.html#script
-//! [`PhoneNumber::from_user_input`]: https://docs.rs/contiguity/latest/contiguity/struct.PhoneNumber.html#method.from_user_input
 //! [`Challenge`]: crate::Challenge
 //! [`Client`]: crate::Client
 //! [`Client::with_timeout`]: crate::Client::with_timeout
