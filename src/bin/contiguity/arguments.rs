@@ -293,6 +293,9 @@ Exit status:
 Environment:
   CONTIGUITY_API_KEY   the API key (or CONTIGUITY_TOKEN). It is never an argument.
   CONTIGUITY_BASE_URL  another service, such as a sandbox
+  CONTIGUITY_CA_FILE   a file with the certificate authorities to trust instead, in PEM
+  CONTIGUITY_ALLOW_INSECURE_HTTP
+                       1 to allow plain http to another machine, on a test network
   NO_COLOR             no colors, if set
   HTTPS_PROXY and the other proxy variables, as for curl
 

@@ -28,7 +28,7 @@ pub static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
 });
 
 /// The environment variables that matter, none of which may come from the caller.
-pub const VARIABLES: [&str; 16] = [
+pub const VARIABLES: [&str; 17] = [
     "ALL_PROXY",
     "CLICOLOR",
     "CLICOLOR_FORCE",
@@ -36,6 +36,7 @@ pub const VARIABLES: [&str; 16] = [
     "CONTIGUITY_ALLOW_INSECURE_HTTP",
     "CONTIGUITY_API_KEY",
     "CONTIGUITY_BASE_URL",
+    "CONTIGUITY_CA_FILE",
     "CONTIGUITY_TOKEN",
     "HTTPS_PROXY",
     "HTTP_PROXY",

@@ -1,6 +1,6 @@
 //! `--help` says everything, and shells complete it.
 
-use command_line::{contiguity, run};
+use command_line::{VARIABLES, contiguity, run};
 
 const COMMANDS: [&[&str]; 12] = [
     &[],
@@ -34,6 +34,9 @@ fn the_help_of_each_command_has_examples_and_what_scripts_need() {
         if command.is_empty() {
             has("Exit status:");
             has("Environment:");
+            for variable in VARIABLES.iter().filter(|variable| variable.starts_with("CONTIGUITY_")) {
+                assert!(help.stdout.contains(variable), "{variable}");
+            }
         }
         for line in lines {
             assert!(line.chars().count() <= 100, "{command:?}: {line}");
