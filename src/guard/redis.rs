@@ -16,7 +16,7 @@ use crate::gate::{from_unix_ms, unix_ms};
 
 /// A [`Store`] in Redis 6 or later, or Valkey, that several processes share.
 ///
-/// [`connect`](Self::connect) (feature `redis`) opens connections of its own. [`over`](Self::over)
+/// [`connect`](https://docs.rs/contiguity/latest/contiguity/guard/struct.Redis.html#method.connect) (feature `redis`) opens connections of its own. [`over`](Self::over)
 /// runs a script over the Redis client that you already have, of any kind: a pool, a cluster,
 /// sentinels, TLS.
 ///
