@@ -16,9 +16,10 @@ use crate::gate::{from_unix_ms, unix_ms};
 
 /// A [`Store`] in Redis 6 or later, or Valkey, that several processes share.
 ///
-/// [`connect`](https://docs.rs/contiguity/latest/contiguity/guard/struct.Redis.html#method.connect) (feature `redis`) opens connections of its own. [`over`](Self::over)
-/// runs a script over the Redis client that you already have, of any kind: a pool, a cluster,
-/// sentinels, TLS.
+/// [`connect`] (feature `redis`) opens connections of its own. [`over`](Self::over) runs a script
+/// over the Redis client that you already have, of any kind: a pool, a cluster, sentinels, TLS.
+///
+/// [`connect`]: https://docs.rs/contiguity/latest/contiguity/guard/struct.Redis.html#method.connect
 ///
 /// A decision is one call of one script, which reads the clock of the server. All keys have a time
 /// to live and one hash tag, so they are on one node of a cluster. Keys are an HMAC of the subject
