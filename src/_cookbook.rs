@@ -422,8 +422,8 @@
 //! # }
 //! ```
 //!
-//! A client of a [guard], `app.by(ip)`, is moved into the closure in the same way. Other runtimes
-//! have a similar function, such as `smol::unblock`.
+//! With a [guard], move the client that `app.by(ip)` returns into the closure in the same way. Other
+//! runtimes have a similar function, such as `smol::unblock`.
 //!
 //! **Cancelling does not stop a call.** Web frameworks drop a handler's future when the browser
 //! disconnects. A dropped future, an aborted task or a `tokio::time::timeout` around it only loses
@@ -447,7 +447,8 @@
 //!
 //! Let your functions take the client as a parameter. Tests then pass a client of a [sandbox],
 //! which starts in milliseconds and stops when it is dropped. Each test starts its own, so tests
-//! can run in parallel. The tests in this section are for these two functions:
+//! can run in parallel. The tests in this section are for these two functions, in `src/lib.rs` of a
+//! package named `my_app`. Each test is a file in `tests/`:
 //!
 //! ```
 //! use contiguity::{Attempt, Challenge, Client, Error, NewOtp, Policy};
@@ -743,18 +744,15 @@
 //! use contiguity::{OtpId, Verified};
 //!
 //! /// The sessions that you started. Use a table in your database.
-//! # pub
-//! type Sessions = Mutex<HashMap<OtpId, Session>>;
+//! pub type Sessions = Mutex<HashMap<OtpId, Session>>;
 //!
-//! # pub
-//! enum Session {
+//! pub enum Session {
 //!     Waiting,
 //!     SignedIn(Verified),
 //! }
 //!
 //! /// POST /otp-verified. Returns the status to respond with.
-//! # pub
-//! fn receive(
+//! pub fn receive(
 //!     verifier: &Verifier,
 //!     sessions: &Sessions,
 //!     body: &[u8],
@@ -1009,16 +1007,18 @@
 //!
 //! # Proxies and certificates
 //!
-//! The client uses the proxy in the environment, as curl does. No code is needed:
+//! The client uses the proxy in the environment, as curl does. No code is needed. Some companies
+//! inspect TLS with a certificate authority of their own, whose certificate can be in a file in PEM:
 //!
 //! ```text
 //! export HTTPS_PROXY=http://proxy.example.com:3128
 //! export NO_PROXY=localhost,.internal.example.com
+//! export CONTIGUITY_CA_FILE=company.pem
 //! ```
 //!
-//! Some companies inspect TLS with a certificate authority of their own. Give the client its
-//! certificate in PEM. The proxy can also be set here, and then replaces the one in the
-//! environment:
+//! [`Client::from_env`] and [`ClientBuilder::from_env`] read this file, and other clients do not. It
+//! replaces the built-in authorities. The same can be set in code. A proxy that is set in code
+//! replaces the one in the environment, `NO_PROXY` included:
 //!
 //! ```
 //! use contiguity::{Client, Error};
@@ -1152,6 +1152,7 @@
 //! | [`Refused`], since a store is unavailable | 503 | The person did nothing wrong. |
 //! | [`Api`], 429 | 503 | The service limits your account, not this person. |
 //! | [`Api`], 401 to 403 | 500 | Your key or your account has a problem. |
+//! | [`Api`], 421 or 425 | 503 | The service did not act. The person can try again. |
 //! | [`Api`], any other 4xx except 408 | 422 | The service refused a value that this crate could not check. |
 //! | any error that [may have sent][`Error::may_have_sent`] | 502, or 504 on timeout | The outcome is unknown. Say so, and do not retry automatically. |
 //! | any other [`Transport`] or [`Api`] | 503 | The service did not act. The person can try again. |
@@ -1175,7 +1176,7 @@
 //!         error if error.may_have_sent() => 502,
 //!         Error::Api(error) => match error.status() {
 //!             401..=403 => 500,
-//!             429 => 503,
+//!             421 | 425 | 429 => 503,
 //!             400..=499 => 422,
 //!             _ => 503,
 //!         },
@@ -1267,8 +1268,8 @@
 //!
 //! - After a [`NewOtp`], the id is lost with the response. A code that arrives cannot be verified,
 //!   so the person needs a new one.
-//! - After a [`ResendOtp`], you still have the id, and a code that arrives can be verified. 202 is
-//!   right as well.
+//! - After a [`ResendOtp`], you still have the id, and a code that arrives can be verified. Responding
+//!   202 is also correct.
 //! - After a [`VerifyOtp`], the attempt may have counted, and a right code may be used up. If the same
 //!   code is then wrong, the person needs a new one.
 //!
@@ -1293,7 +1294,7 @@
 //! | `result.status === "verified"` | `result.proof()?`, or `result.is_verified()` |
 //! | a loop over `otp.reverse.verify` and `setTimeout` | `session.wait(&client).run()?.proof()?` |
 //! | `await otp.reverse.cancel(otp_id)` | `CancelReverseOtp::otp_id(otp_id)`<br>`.send(&client)?` |
-//! | `contiguity.webhook.verify(body, signature, secret, tolerance)` and `contiguity.webhook.parse(body)` | `Verifier::new(secret)?`<br>`.tolerance(tolerance)`<br>`.verify(body, signature)?` |
+//! | `contiguity.webhook.verify(body, signature, secret, tolerance)` and `contiguity.webhook.parse(body)` | `Verifier::new(secret)?`<br>`.tolerance(Duration::from_secs(tolerance))`<br>`.verify(body, signature)?` |
 //! | `response.metadata.id` | `response.metadata.request_id` |
 //! | `catch (error)`: a `ZodError`, with `issues` | `Err(Error::Validation(error))`,<br>with `issues()` |
 //! | `catch (error)`: a `ContiguityError`, with `status`, `message`, `data.agreement_url` | `Err(Error::Api(error))`, with `status()`,<br>`message()`, `agreement_url()` |

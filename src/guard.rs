@@ -56,18 +56,20 @@
 //!
 //! # Limits
 //!
-//! Every limit holds in any window of its length, wherever it begins. All limits of a call are
-//! decided in one step: a call that is refused by one of them uses up none of the others.
+//! Every limit holds in any window of its length, wherever it begins. An event may count for up to a
+//! 60th of the window longer, so a wait can be slightly longer than the window (see [`Limit::new`]).
+//! All limits of a call are decided in one step: a call that is refused by one of them uses up none
+//! of the others.
 //!
-//! | limit | counts, by | given back | default |
+//! | limit | counts | does not count if | default |
 //! |---|---|---|---|
-//! | [`per_number`](GuardBuilder::per_number) | texts, by number | unsent | 1 in 20 s, 4 in 10 min, 6 per hour, 10 per day |
-//! | [`per_caller`](GuardBuilder::per_caller) | texts and attempts, by each part of the caller | never | 20 per hour, 60 per day |
+//! | [`per_number`](GuardBuilder::per_number) | texts, for each number | unsent | 1 in 20 s, 4 in 10 min, 6 per hour, 10 per day |
+//! | [`per_caller`](GuardBuilder::per_caller) | texts and attempts, for each part of the caller | never | 20 per hour, 60 per day |
 //! | [`total`](Guard::total) | texts | unsent | required |
-//! | [`unverified`](GuardBuilder::unverified) | unverified texts, by calling code | unsent, or verified | a quarter of each total, at least 20 |
-//! | [`neighbors`](GuardBuilder::neighbors) | unverified texts, by number without its last three digits | unsent, or verified | 10 per hour, 30 per day |
-//! | [`wrong_codes`](GuardBuilder::wrong_codes) | attempts, by number | unsent, or right | 10 per hour, 30 per day, 100 in 30 days |
-//! | attempts | attempts, by OTP id | unsent, or right | the policy's 5, in 16 min |
+//! | [`unverified`](GuardBuilder::unverified) | unverified texts, for each calling code | unsent, or verified | a quarter of each total, at least 20 |
+//! | [`neighbors`](GuardBuilder::neighbors) | unverified texts, for each block of 1,000 numbers | unsent, or verified | 10 per hour, 30 per day |
+//! | [`wrong_codes`](GuardBuilder::wrong_codes) | attempts, for each number | unsent, or right | 10 per hour, 30 per day, 100 in 30 days |
+//! | set by the `Policy` | attempts, for each OTP id | unsent, or right | 5 in 16 min |
 //!
 //! A text is *unverified* until its code is verified. A call is *unsent* if the service certainly did
 //! not act on it ([`may_have_sent`](crate::Error::may_have_sent) is false). A reverse OTP counts as a

@@ -42,8 +42,8 @@
 //! 3. **Testable without an account.** The [sandbox] runs in your process or as a separate
 //!    server. It has an inbox to read codes from, a clock to move and faults to inject.
 //! 4. **Abuse is limited by a type, not by advice.** A [guard] limits texts and attempts before any
-//!    I/O, in one process or in many. A [`Challenge`] keeps a sign-in: its attempts, its resends and
-//!    which number it is for.
+//!    I/O, in one process or in many. A [`Challenge`] tracks a sign-in: its number, its
+//!    attempts and its resends.
 //!
 //! # Tour
 //!
@@ -93,7 +93,7 @@
 //! | a bad key, URL, proxy or field | `Config`, `Validation` | no | no |
 //! | refused by a challenge or a guard | `Refused` | no | no |
 //! | the host was not found, or connecting was refused, timed out or cut; the proxy returned 502, 503 or 504 | `Transport` | no | yes |
-//! | the certificate or a TLS message was refused; the proxy refused | `Transport` | no | no |
+//! | the TLS handshake failed, for example because of the certificate; the proxy refused | `Transport` | no | no |
 //! | lost or timed out once the request may have been sent | `Transport` | yes | status reads only |
 //! | 429 | `Api` | no | yes, after `Retry-After` or backing off |
 //! | 421, 425 | `Api` | no | status reads only |
@@ -171,7 +171,7 @@
 //! | `guard` | | [`guard::Guard`], limits on texts and attempts that are decided before anything is sent |
 //! | `redis` | | [`guard::Redis::connect`], connections to the counts that several processes share |
 //! | `qr` | | [`ReverseSession::qr`], the session's link as a QR code for a terminal or a page |
-//! | `sandbox` | | [`sandbox::Sandbox`], a local stand-in for the service, for tests |
+//! | `sandbox` | | [`sandbox::Sandbox`], a local stand-in for the service, for tests; includes `webhook` |
 //! | `cli` | | the program `contiguity`: the API and the sandbox on the command line |
 //!
 //! For the smallest build, use `default-features = false, features = ["rustls"]`.

@@ -239,7 +239,7 @@ impl PhoneNumberProblem {
                 "must be one number without letters or an extension",
                 "; start it with `+` and the country calling code if in doubt",
             ),
-            Self::Length => ("the length is wrong for its country", "; use the whole number with its area code"),
+            Self::Length => ("has the wrong length for its country", "; use the whole number with its area code"),
         }
     }
 }

@@ -342,7 +342,8 @@ impl Sandbox {
     /// Moves the sandbox's clock forward, so that codes and sessions expire.
     ///
     /// All times that the sandbox returns move with it. The real clock still applies to delays,
-    /// timeouts and the signatures of webhooks. The clock stops at the end of the year 9999.
+    /// timeouts, the waits between retries and the signatures of webhooks. The clock stops at the end
+    /// of the year 9999.
     ///
     /// # Examples
     ///

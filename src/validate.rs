@@ -10,8 +10,8 @@ use crate::phone::{InvalidPhoneNumber, PhoneNumber, PhoneNumberProblem};
 
 /// An argument that is either a typed value or text that `send` validates.
 ///
-/// You rarely write this type. `"en"` and [`Language::English`], `"+14155552671"` and a
-/// [`PhoneNumber`], `&OtpId`, `&str` and `String` convert into it. Text that is not a valid value is
+/// You rarely write this type. A `&str`, a `String` or the typed value (a [`Language`], a
+/// [`PhoneNumber`], an [`OtpId`] or a reference to one) converts into it. Text that is not a valid value is
 /// not an error yet: `send` reports it as [`Error::Validation`], with all other problems of the
 /// request.
 ///

@@ -148,7 +148,7 @@ fn a_proxy_can_be_https() {
         assert_eq!(error.to_string(), format!("POST /otp/new: {problem}{NOT_ACTED}"));
         let error = fails(Operation::Cancel, stranger);
         let expected = "TLS with the proxy {} failed: the certificate's authority is not trusted; \
-                        if your network has its own, add it with `root_certificates`";
+                        if your network has its own, set CONTIGUITY_CA_FILE or `root_certificates`";
         let expected = expected.replace("{}", &proxy.address.to_string());
         assert_eq!(error.to_string(), format!("{}: {expected}{NOT_ACTED}", Operation::Cancel.name()));
         assert!(!error.is_retryable());

@@ -1015,7 +1015,7 @@ mod logs {
             (unlimited().unverified(one), Level::Warn, "too many texts to this calling code were not verified"),
             (unlimited().neighbors(one), Level::Warn, "too many texts to adjacent numbers were not verified"),
             (unlimited().per_number(one), Level::Debug, "too many texts to this number"),
-            (unlimited().per_caller(one), Level::Debug, "too many requests by this caller"),
+            (unlimited().per_caller(one), Level::Debug, "too many requests from this caller"),
         ] {
             let sign_in = bench.guarded(guard).by("account 4711");
             let records = records_of(|| (send(PHONE, &sign_in), send(PHONE, &sign_in)));

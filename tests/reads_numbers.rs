@@ -5,7 +5,7 @@ use contiguity::PhoneNumber;
 
 const NOT_ONE_NUMBER: &str = "invalid phone number: must be one number without letters or an extension; \
                               start it with `+` and the country calling code if in doubt";
-const LENGTH: &str = "invalid phone number: the length is wrong for its country; \
+const LENGTH: &str = "invalid phone number: has the wrong length for its country; \
                       use the whole number with its area code";
 const CALLING_CODE: &str = "invalid phone number: does not start with an assigned country calling code; \
                             check the digits after `+`";

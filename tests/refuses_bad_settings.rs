@@ -127,11 +127,11 @@ fn proxies_and_certificates() {
     let error = refused(Client::builder("key").proxy("socks5://user:secret@proxy.example.com"));
     assert!(error.contains("SOCKS") && !error.contains("secret"), "{error}");
     for bad in ["", "-----BEGIN CERTIFICATE-----\nnot base64!\n-----END CERTIFICATE-----\n"] {
-        let expected = "`root_certificates` has no certificate in PEM; it must contain -----BEGIN CERTIFICATE-----";
+        let expected = "`root_certificates` has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----";
         assert_eq!(refused(Client::builder("key").root_certificates(bad)), expected);
     }
     let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
-    let expected = "`root_certificates` has no certificate in PEM; it must contain -----BEGIN CERTIFICATE-----";
+    let expected = "`root_certificates` has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----";
     assert_eq!(refused(Client::builder("key").root_certificates(key)), expected);
     let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let expected = "`root_certificates` has no certificate that can be read; export it again";
@@ -188,7 +188,7 @@ fn the_environment() {
         ),
         (
             vec![(key, "a"), (certificates, concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/localhost.key.pem"))],
-            "config: CONTIGUITY_CA_FILE has no certificate in PEM; it must contain -----BEGIN CERTIFICATE-----",
+            "config: CONTIGUITY_CA_FILE has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----",
         ),
         (
             vec![(key, "a"), (certificates, "/nothing/here.pem")],

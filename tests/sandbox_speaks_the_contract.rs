@@ -254,7 +254,7 @@ fn malformed_requests_get_400_and_a_reason() {
         ),
         (
             ("/otp/new", json!({ "to": PHONE, "language": "e n", "name": "MyApp" })),
-            "language must be one of the 34 that the service supports, such as en or pt-br; any_language() allows others",
+            "language must be one of the 34 that the service supports, such as en or pt-br; in a test, Sandbox::any_language allows others",
         ),
         (("/otp/new", json!([])), "the body must be a JSON object"),
         (("/otp/verify", json!({ "otp": "123456" })), "otp_id is missing"),

@@ -222,7 +222,7 @@ mod before_anything_is_sent {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "{}: TLS with {} failed: the certificate's authority is not trusted; if your network has its own, add it with \
+                    "{}: TLS with {} failed: the certificate's authority is not trusted; if your network has its own, set CONTIGUITY_CA_FILE or \
                      `root_certificates`; the service did not act on this call",
                     operation.name(),
                     server.address

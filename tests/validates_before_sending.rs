@@ -394,6 +394,22 @@ fn every_way_to_create_a_value_checks_it() {
     assert_eq!(serde_json::to_string(&Language::Cantonese).unwrap(), "\"zh-hk\"");
 }
 
+#[test]
+fn the_kind_of_a_problem_is_that_of_the_number() {
+    for (text, kind) in [
+        ("", IssueKind::Blank),
+        (" ", IssueKind::Blank),
+        ("+1 415 555 2671", IssueKind::Character),
+        ("+14155552671\n", IssueKind::Character),
+        ("+1234567890123456", IssueKind::TooLong),
+        ("+1", IssueKind::TooShort),
+        ("14155552671", IssueKind::Format),
+        ("+999123456", IssueKind::Format),
+    ] {
+        assert_eq!(only_issue(|client| new(text, "en", "MyApp", client)).kind, kind, "{text:?}");
+    }
+}
+
 /// `?` works on a value that a function parsed before it calls the service.
 #[test]
 fn a_refused_value_is_an_error_of_its_field() {

@@ -358,8 +358,7 @@ const LANGUAGES: [&str; 34] = [
     "it", "ja", "ko", "ms", "nb", "pl", "pt-br", "pt", "ro", "ru", "es", "sv", "tl", "th", "tr", "vi",
 ];
 
-const NOT_A_LANGUAGE: &str =
-    "language must be one of the 34 that the service supports, such as en or pt-br; any_language() allows others";
+const NOT_A_LANGUAGE: &str = "language must be one of the 34 that the service supports, such as en or pt-br; in a test, Sandbox::any_language allows others";
 
 const NOT_A_LANGUAGE_CODE: &str = "language must be a language code, such as en or pt-br";
 

@@ -96,7 +96,8 @@ pub(super) fn text(language: &Language, name: &str, code: &str) -> String {
 /// A request to the sandbox, and its response.
 ///
 /// Returned by [`Sandbox::requests`](crate::sandbox::Sandbox::requests). The API key is not kept,
-/// and keys in the path or a body are masked.
+/// and keys in the path or a body are masked. `Debug` leaves out the path and the bodies, which
+/// contain ids, numbers and codes.
 ///
 /// # Examples
 ///
@@ -135,7 +136,7 @@ pub struct ReceivedRequest {
     pub at: SystemTime,
 }
 
-/// The bodies contain codes and numbers, and are left out.
+/// Path and bodies contain codes, numbers and ids, and are left out.
 impl fmt::Debug for ReceivedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReceivedRequest")

@@ -124,7 +124,7 @@ fn is_readable(_: &[u8]) -> bool {
 }
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
-const NOT_PEM: &str = "has no certificate in PEM; it must contain -----BEGIN CERTIFICATE-----";
+const NOT_PEM: &str = "has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----";
 
 /// Describes an error of rustls in our own words, since its own may quote the certificate.
 #[cfg(feature = "rustls")]
@@ -134,7 +134,7 @@ pub(super) fn describe(error: &io::Error) -> Option<&'static str> {
     let error = error.get_ref().and_then(|inner| inner.downcast_ref::<E>())?;
     Some(match error {
         E::InvalidCertificate(C::UnknownIssuer) => {
-            "the certificate's authority is not trusted; if your network has its own, add it with `root_certificates`"
+            "the certificate's authority is not trusted; if your network has its own, set CONTIGUITY_CA_FILE or `root_certificates`"
         }
         E::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
             "the certificate is for another host"
@@ -172,7 +172,7 @@ mod tests {
         for (error, words) in [
             (
                 certificate(CertificateError::UnknownIssuer),
-                "the certificate's authority is not trusted; if your network has its own, add it with `root_certificates`",
+                "the certificate's authority is not trusted; if your network has its own, set CONTIGUITY_CA_FILE or `root_certificates`",
             ),
             (certificate(CertificateError::NotValidForName), "the certificate is for another host"),
             (certificate(CertificateError::Expired), "the certificate has expired"),

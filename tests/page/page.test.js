@@ -67,6 +67,7 @@ pageTest("the newest code is the one that a key copies", async ({ sandbox, page 
 
 pageTest("single keys do nothing while someone types, or when turned off", async ({ sandbox, page }) => {
   await sandbox.send(NUMBER);
+  await shows(page, ".phone", NUMBER);
   await page.locator("#text-body").pressSequentially("ct/c");
   assert.equal(await valueOf(page, "#text-body"), "ct/c");
   assert.equal(await focusedId(page), "text-body");

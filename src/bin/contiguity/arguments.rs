@@ -244,7 +244,7 @@ pub(crate) struct Sandbox {
     /// The secret that signs webhooks. Defaults to a random one
     #[arg(long, value_name = "SECRET")]
     pub(crate) webhook_secret: Option<String>,
-    /// Keep everything in this file, across restarts
+    /// Keep messages, codes, sessions and the clock in this file, across restarts
     #[arg(long = "state", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) state_file: Option<PathBuf>,
     #[command(flatten)]
@@ -472,9 +472,9 @@ JSON:
 Examples:
   Run a sandbox and open its page, http://127.0.0.1:4010/:
     contiguity sandbox
-  Use the same code in every test, and keep everything in a file:
+  Use the same code in every test, and keep messages and sessions in a file:
     contiguity sandbox --code 123456 --state sandbox.json
-  Run it in a container that others call sandbox:
+  Run it in a container that others reach as sandbox:
     contiguity sandbox --host 0.0.0.0 --allow-host sandbox
   Wait until it is up, in a script:
     curl --retry 20 --retry-connrefused http://127.0.0.1:4010/sandbox/messages

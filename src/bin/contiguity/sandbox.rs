@@ -38,7 +38,7 @@ pub(crate) fn run(command: SandboxCommand, output: &Output) -> Result<Ending, Fa
         state_file: state_file.as_ref().map(|path| path.display().to_string()),
     };
     let kept = match &state_file {
-        Some(path) => format!("Everything is kept in {}. ", path.display()),
+        Some(path) => format!("Messages, codes, sessions and the clock are kept in {}. ", path.display()),
         None => String::new(),
     };
     let text = format!(

@@ -478,9 +478,12 @@ function choose(number) {
   setupOpen = false;
   if (number === chosen) return;
   const [to, body] = [byId("text-to"), byId("text-body")];
-  drafts.set(chosen, [to.value, body.value]);
+  const typed = [to.value, body.value];
+  // What was typed before there was a phone is for the first one.
+  const draft = drafts.get(number) ?? (chosen === null ? typed : ["", ""]);
+  drafts.set(chosen, typed);
   chosen = number;
-  [to.value, body.value] = drafts.get(number) ?? ["", ""];
+  [to.value, body.value] = draft;
 }
 
 function newestCode() {

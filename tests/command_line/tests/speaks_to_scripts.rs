@@ -63,7 +63,7 @@ fn a_number_that_is_not_e_164_is_not_sent() {
     assert_eq!(refused.status, 1);
     assert_eq!(
         refused.stderr,
-        "error: invalid phone number: the length is wrong for its country; use the whole number with its area code\n"
+        "error: invalid phone number: has the wrong length for its country; use the whole number with its area code\n"
     );
     for (region, error) in [
         ("XX", "unknown region \"XX\"; use a two-letter ISO 3166-1 code such as US"),
@@ -78,7 +78,7 @@ fn a_number_that_is_not_e_164_is_not_sent() {
     assert_eq!(
         refused.events(),
         [format!(
-            r#"{{"event":"error","error":"invalid phone number: the length is wrong for its country; use the whole number with its area code","hint":null,{UNSENT},"status":null,"request_id":null,"retry_after":null}}"#
+            r#"{{"event":"error","error":"invalid phone number: has the wrong length for its country; use the whole number with its area code","hint":null,{UNSENT},"status":null,"request_id":null,"retry_after":null}}"#
         )]
     );
     assert!(sandbox.requests().is_empty());
