@@ -1378,7 +1378,9 @@
 //! [cargo-script]: https://doc.rust-lang.org/nightly/cargo/reference/unstable.html#script
 //! [`Challenge`]: crate::Challenge
 //! [`Client`]: crate::Client
+//! [`Client::from_env`]: crate::Client::from_env
 //! [`Client::with_timeout`]: crate::Client::with_timeout
+//! [`ClientBuilder::from_env`]: crate::ClientBuilder::from_env
 //! [`ClientBuilder::timeout`]: crate::ClientBuilder::timeout
 //! [`Language::negotiate`]: crate::Language::negotiate
 //! [`NewOtp`]: crate::NewOtp
