@@ -95,7 +95,8 @@ fn parse(url: &str) -> Result<Proxy, &'static str> {
         scheme if scheme.starts_with("socks") => {
             return Err("is a SOCKS proxy, which is not supported; use an http:// or https:// proxy");
         }
-        _ => return Err(INVALID),
+        "" => return Err(INVALID),
+        _ => return Err("has an unknown scheme; use http:// or https://"),
     };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     // The `http` in `http//host` is a scheme without its colon.
@@ -335,7 +336,7 @@ mod tests {
             ("http:///127.0.0.1:3128", INVALID),
             ("//127.0.0.1:3128", INVALID),
             ("://127.0.0.1:3128", INVALID),
-            ("ftp://127.0.0.1:3128", INVALID),
+            ("ftp://127.0.0.1:3128", "has an unknown scheme; use http:// or https://"),
             ("http://", INVALID),
             ("http://:3128", INVALID),
             ("http://user:pw@", INVALID),

@@ -1,6 +1,6 @@
 //! Codes: from a hidden prompt at a terminal, otherwise a line of standard input.
 
-use std::io::{self, BufRead, ErrorKind, IsTerminal, Read};
+use std::io::{self, BufRead, ErrorKind, IsTerminal};
 
 use crate::ending::Failure;
 
@@ -15,7 +15,7 @@ pub(crate) enum Typed {
 
 /// Asks for a code. What is typed at a terminal is not shown.
 pub(crate) fn ask(prompt: &str) -> Result<Typed, Failure> {
-    let line = if io::stdin().is_terminal() { hidden(prompt) } else { piped() };
+    let line = if io::stdin().is_terminal() { terminal::ask(prompt) } else { line(io::stdin().lock()) };
     match line {
         Ok(line) => Ok(Typed::Line(line.trim().to_owned())),
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(Typed::End),
@@ -24,23 +24,15 @@ pub(crate) fn ask(prompt: &str) -> Result<Typed, Failure> {
     }
 }
 
-fn hidden(prompt: &str) -> io::Result<String> {
-    // Before the prompt, so that a code that is typed at once is hidden as well.
-    let echo = terminal::hide_input()?;
-    let line = rpassword::prompt_password(prompt);
-    drop(echo);
-    line
-}
-
-fn piped() -> io::Result<String> {
+fn line(input: impl BufRead) -> io::Result<String> {
     let mut line = String::new();
-    match io::stdin().lock().take(MAX_LINE).read_line(&mut line)? {
+    match input.take(MAX_LINE).read_line(&mut line)? {
         0 => Err(ErrorKind::UnexpectedEof.into()),
         _ => Ok(line),
     }
 }
 
-/// Shows what is typed again, if a prompt hides it. For a process that ends during a prompt.
+/// Shows what is typed again, and lets no prompt hide it any more. For a process that is about to end.
 pub(crate) fn restore_terminal() {
     terminal::restore();
 }
@@ -48,39 +40,82 @@ pub(crate) fn restore_terminal() {
 #[cfg(unix)]
 mod terminal {
     use std::fs::File;
-    use std::io;
-    use std::sync::{Mutex, PoisonError};
+    use std::io::{self, BufReader, Write};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use std::thread;
 
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-    /// The settings to restore, while a prompt hides the input.
-    static SHOWING: Mutex<Option<Termios>> = Mutex::new(None);
+    /// Whether a prompt hides what is typed.
+    ///
+    /// A signal can arrive at any point of a prompt, on another thread. All changes of the terminal are
+    /// made under this lock, so that none follows the last one.
+    static INPUT: Mutex<Input> = Mutex::new(Input::Shown);
 
-    pub(super) struct Hidden;
+    enum Input {
+        Shown,
+        /// With the settings to restore.
+        Hidden(Box<Termios>),
+        /// The process is about to end.
+        Restored,
+    }
+
+    /// Hides what is typed until it is dropped.
+    struct Hidden;
 
     impl Drop for Hidden {
         fn drop(&mut self) {
-            restore();
+            let mut input = lock();
+            show(&input);
+            if matches!(*input, Input::Hidden(_)) {
+                *input = Input::Shown;
+            }
         }
     }
 
-    pub(super) fn hide_input() -> io::Result<Hidden> {
-        let terminal = File::open(TERMINAL)?;
-        let settings = tcgetattr(&terminal)?;
-        *SHOWING.lock().unwrap_or_else(PoisonError::into_inner) = Some(settings.clone());
-        let hidden = Hidden;
-        let mut settings = settings;
-        settings.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(&terminal, OptionalActions::Now, &settings)?;
-        Ok(hidden)
+    pub(super) fn ask(prompt: &str) -> io::Result<String> {
+        let mut terminal = File::options().read(true).write(true).open(TERMINAL)?;
+        // Before the prompt, so that a code that is typed at once is hidden as well.
+        let hidden = hide(&terminal)?;
+        terminal.write_all(prompt.as_bytes())?;
+        let line = super::line(BufReader::new(terminal));
+        drop(hidden);
+        line
     }
 
     pub(super) fn restore() {
-        let settings = SHOWING.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let (Some(settings), Ok(terminal)) = (settings, File::open(TERMINAL)) {
-            // The terminal may be gone.
-            let _ = tcsetattr(&terminal, OptionalActions::Now, &settings);
+        let mut input = lock();
+        show(&input);
+        *input = Input::Restored;
+    }
+
+    fn hide(terminal: &File) -> io::Result<Hidden> {
+        let mut input = lock();
+        if matches!(*input, Input::Restored) {
+            drop(input);
+            loop {
+                thread::park();
+            }
         }
+        let settings = tcgetattr(terminal)?;
+        let mut hidden = settings.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        // Except for the end of the line.
+        hidden.local_modes.insert(LocalModes::ECHONL);
+        tcsetattr(terminal, OptionalActions::Now, &hidden)?;
+        *input = Input::Hidden(Box::new(settings));
+        Ok(Hidden)
+    }
+
+    fn show(input: &Input) {
+        if let (Input::Hidden(settings), Ok(terminal)) = (input, File::open(TERMINAL)) {
+            // The terminal may be gone.
+            let _ = tcsetattr(&terminal, OptionalActions::Now, settings);
+        }
+    }
+
+    fn lock() -> MutexGuard<'static, Input> {
+        INPUT.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The terminal that the prompt is shown on.
@@ -91,9 +126,8 @@ mod terminal {
 mod terminal {
     use std::io;
 
-    #[expect(clippy::unnecessary_wraps, reason = "it can fail on Unix")]
-    pub(super) fn hide_input() -> io::Result<()> {
-        Ok(())
+    pub(super) fn ask(prompt: &str) -> io::Result<String> {
+        rpassword::prompt_password(prompt)
     }
 
     pub(super) fn restore() {}
