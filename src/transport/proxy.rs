@@ -95,8 +95,10 @@ fn parse(url: &str) -> Result<Proxy, &'static str> {
         scheme if scheme.starts_with("socks") => {
             return Err("is a SOCKS proxy, which is not supported; use an http:// or https:// proxy");
         }
-        "" => return Err(INVALID),
-        _ => return Err("has an unknown scheme; use http:// or https://"),
+        scheme if !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+            return Err("has an unknown scheme; use http:// or https://");
+        }
+        _ => return Err(INVALID),
     };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     // The `http` in `http//host` is a scheme without its colon.
