@@ -133,21 +133,32 @@ pub(crate) fn text(text: String, max: usize) -> Result<String, Problem> {
     Ok(text)
 }
 
-/// A value that was parsed on its own, such as a number as a person typed it, is refused as the field of
-/// a request is.
-macro_rules! refused_as {
-    ($($error:ty: $field:literal),*) => {$(
-        impl From<$error> for Error {
-            fn from(error: $error) -> Self {
-                let mut problems = Problems::default();
-                problems.check::<()>($field, Err(error.into()));
-                problems.into_error()
-            }
-        }
-    )*};
+// A value that was parsed on its own is refused as the field of a request is. Without a macro, which
+// the compiler's messages would show.
+
+impl From<InvalidPhoneNumber> for Error {
+    fn from(error: InvalidPhoneNumber) -> Self {
+        refused("number", error)
+    }
 }
 
-refused_as!(InvalidPhoneNumber: "number", InvalidLanguage: "language", InvalidOtpId: "otp_id");
+impl From<InvalidLanguage> for Error {
+    fn from(error: InvalidLanguage) -> Self {
+        refused("language", error)
+    }
+}
+
+impl From<InvalidOtpId> for Error {
+    fn from(error: InvalidOtpId) -> Self {
+        refused("otp_id", error)
+    }
+}
+
+fn refused(field: &'static str, problem: impl Into<Problem>) -> Error {
+    let mut problems = Problems::default();
+    problems.check::<()>(field, Err(problem.into()));
+    problems.into_error()
+}
 
 impl From<InvalidOtpId> for Problem {
     fn from(InvalidOtpId { problem }: InvalidOtpId) -> Self {
