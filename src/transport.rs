@@ -542,3 +542,51 @@ const MAX_IDLE: usize = 100;
 /// How long a connection may have been idle for a status read, which is retried if the connection
 /// turns out to be closed. Longer than the time between two polls of a wait.
 const READ_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+    use std::time::Duration;
+
+    use super::{Limits, describe};
+
+    #[test]
+    fn each_error_of_a_connection_has_its_words() {
+        use ureq::Error as E;
+        use ureq::Timeout as T;
+
+        let limits =
+            Limits { timeout: Duration::from_secs(30), connect_timeout: Duration::from_millis(1_500), retries: 0 };
+        let system = Error::from_raw_os_error(101);
+        let unreachable = format!("the connection to host:1 failed: {system}");
+        for (error, sent, is_timeout, words) in [
+            (E::Timeout(T::Resolve), false, true, "could not look up host:1 within 30 s"),
+            (E::Timeout(T::Connect), false, true, "could not connect to host:1 within 1500 ms"),
+            (E::Timeout(T::Global), true, true, "no response from host:1 within 30 s"),
+            (E::HostNotFound, false, false, "could not look up host:1"),
+            (E::ConnectionFailed, false, false, "could not connect to host:1"),
+            (
+                E::Io(ErrorKind::ConnectionRefused.into()),
+                false,
+                false,
+                "could not connect to host:1: connection refused",
+            ),
+            (E::Io(ErrorKind::ConnectionReset.into()), true, false, "host:1 closed the connection"),
+            (E::Io(system), false, false, unreachable.as_str()),
+            (
+                E::Io(Error::new(ErrorKind::TimedOut, "quoted")),
+                true,
+                true,
+                "the connection to host:1 failed: timed out",
+            ),
+            (E::Io(Error::other("quoted")), true, false, "the connection to host:1 failed: other error"),
+            (E::LargeResponseHeader(9, 1), true, false, "the response of host:1 has a head longer than 64 KiB"),
+            (E::BadUri("quoted".to_owned()), false, false, "the connection to host:1 failed"),
+        ] {
+            assert_eq!(describe(&error, sent, "host:1", limits), (is_timeout, words.to_owned()), "{error:?}");
+        }
+        let none = Limits { timeout: Duration::ZERO, ..limits };
+        let expected = (true, "the call has a timeout of zero".to_owned());
+        assert_eq!(describe(&E::Timeout(T::Global), false, "host:1", none), expected);
+    }
+}

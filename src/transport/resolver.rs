@@ -87,22 +87,9 @@ impl RememberingResolver {
             let mut entries = shared.entries();
             let entry = entry(&mut entries, &host);
             entry.is_being_looked_up = false;
-            match found {
-                Ok(found) => {
-                    let mut addresses: Vec<IpAddr> = Vec::new();
-                    for address in found {
-                        if !addresses.contains(&address.ip()) {
-                            addresses.push(address.ip());
-                        }
-                    }
-                    addresses.truncate(MAX_ADDRESSES);
-                    if addresses.is_empty() {
-                        entry.failure = Some(NameError("the name has no address".into()));
-                    } else {
-                        entry.known = Some(Known { addresses, at: Instant::now() });
-                    }
-                }
-                Err(error) => entry.failure = Some(NameError(error.to_string())),
+            match distinct(found) {
+                Ok(addresses) => entry.known = Some(Known { addresses, at: Instant::now() }),
+                Err(error) => entry.failure = Some(error),
             }
             drop(entries);
             shared.looked_up.notify_all();
@@ -172,6 +159,18 @@ fn entry<'a>(entries: &'a mut Vec<Entry>, host: &str) -> &'a mut Entry {
     &mut entries[index]
 }
 
+/// Returns each address once, as many as ureq has room for.
+fn distinct(found: io::Result<impl Iterator<Item = SocketAddr>>) -> Result<Vec<IpAddr>, NameError> {
+    let mut addresses = Vec::new();
+    for address in found.map_err(|error| NameError(error.to_string()))? {
+        if !addresses.contains(&address.ip()) {
+            addresses.push(address.ip());
+        }
+    }
+    addresses.truncate(MAX_ADDRESSES);
+    if addresses.is_empty() { Err(NameError("the name has no address".into())) } else { Ok(addresses) }
+}
+
 fn with_port(addresses: &[IpAddr], port: u16) -> ResolvedSocketAddrs {
     let mut found: ResolvedSocketAddrs = ArrayVec::from_fn(|_| SocketAddr::new(LOOPBACK[0], 0));
     for address in addresses {
@@ -198,13 +197,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::io;
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
     use std::thread;
     use std::time::{Duration, Instant};
 
     use ureq::{Agent, Proxy};
 
-    use super::{Known, LOOPBACK, RememberingResolver, entry};
+    use super::{Known, LOOPBACK, RememberingResolver, distinct, entry};
     use crate::transport::connection;
     use crate::transport::proxy::ProxyError;
 
@@ -235,6 +235,29 @@ mod tests {
             Some(Known { addresses: LOOPBACK.to_vec(), at: Instant::now() });
         let found = resolver.addresses(HOST, 443, Duration::ZERO).map(|found| found.len());
         assert!(matches!(found, Ok(2)), "{found:?}");
+    }
+
+    #[test]
+    fn a_lookup_gives_each_address_once_and_up_to_16_of_them() {
+        let addresses = |last: &[u8]| -> Vec<SocketAddr> {
+            last.iter().map(|last| SocketAddr::new(Ipv4Addr::new(192, 0, 2, *last).into(), 0)).collect()
+        };
+        let ips = |last: &[u8]| -> Vec<IpAddr> { addresses(last).iter().map(SocketAddr::ip).collect() };
+        let look_up =
+            |found: io::Result<Vec<SocketAddr>>| distinct(found.map(Vec::into_iter)).map_err(|error| error.to_string());
+        let many: Vec<u8> = (1..=40).collect();
+        assert_eq!(look_up(Ok(addresses(&[2, 1, 2, 1, 3]))), Ok(ips(&[2, 1, 3])));
+        assert_eq!(look_up(Ok(addresses(&many))), Ok(ips(&many[..16])));
+        assert_eq!(look_up(Ok(Vec::new())), Err("the name has no address".to_owned()));
+        assert_eq!(look_up(Err(io::Error::other("no such name"))), Err("no such name".to_owned()));
+    }
+
+    #[test]
+    fn a_lookup_that_takes_too_long_is_a_timeout() {
+        let resolver = RememberingResolver::default();
+        entry(&mut resolver.shared.entries(), HOST).is_being_looked_up = true;
+        let result = resolver.addresses(HOST, 443, Duration::from_millis(10)).map(drop);
+        assert!(matches!(result, Err(ureq::Error::Timeout(ureq::Timeout::Resolve))), "{result:?}");
     }
 
     #[test]

@@ -158,6 +158,23 @@ pub(super) fn describe(_: &io::Error) -> Option<&'static str> {
     None
 }
 
+/// `.ci/run` builds these too.
+#[cfg(all(test, not(feature = "rustls")))]
+mod tests {
+    use crate::client::Client;
+
+    #[test]
+    fn https_without_a_tls_library_is_refused() {
+        let expected = if cfg!(feature = "native-tls") {
+            "the base URL is https, but the feature `rustls` is off; enable it, or call `.tls(Tls::NativeTls)`"
+        } else {
+            "https and `root_certificates` need TLS; enable the feature `rustls` or `native-tls`"
+        };
+        let error = Client::new("your-api-key").expect_err("no TLS library is chosen");
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
 #[cfg(all(test, feature = "rustls"))]
 mod tests {
     use std::io;
