@@ -20,7 +20,7 @@ try {
 }
 
 async function drawPicture() {
-  const page = await open(browser, sandbox.url, { deviceScaleFactor: 2, reducedMotion: "reduce" });
+  const page = await open(browser, sandbox.url, { deviceScaleFactor: 1.5, reducedMotion: "reduce" });
   await useInter(page);
   await signIns();
   await showNewest(page);

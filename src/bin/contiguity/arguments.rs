@@ -17,6 +17,9 @@ use clap_complete::Shell;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Print JSON, one object a line, instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -26,18 +29,18 @@ pub(crate) enum Command {
     /// Texts a six-digit code to a phone: "Your APP code is CODE". Prints the OTP id, which `verify`
     /// and `resend` need. The code is valid for 15 minutes. Each run sends one text.
     #[command(after_long_help = SEND)]
-    Send(Send),
+    Send(Recipient),
     /// Verify the code that a person typed
     ///
     /// Reads the code from a hidden prompt, or from standard input if that is not a terminal. The code
     /// is never an argument, since other users of the machine can see arguments.
     #[command(after_long_help = VERIFY)]
-    Verify(Verify),
+    Verify(Sent),
     /// Text the same code again
     ///
     /// The code and its expiry do not change. A code that was used or has expired is not sent again.
     #[command(after_long_help = RESEND)]
-    Resend(Resend),
+    Resend(Sent),
     /// Sign a person in: send a code, ask for it, send it again if needed
     ///
     /// Texts a code and asks for it until it is right, with a limit on attempts and resends. To send
@@ -66,27 +69,9 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Send {
-    #[command(flatten)]
-    pub(crate) recipient: Recipient,
-    #[command(flatten)]
-    format: Format,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Verify {
+pub(crate) struct Sent {
     /// The id that `send` printed
     pub(crate) otp_id: String,
-    #[command(flatten)]
-    format: Format,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Resend {
-    /// The id that `send` printed
-    pub(crate) otp_id: String,
-    #[command(flatten)]
-    format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -99,8 +84,6 @@ pub(crate) struct SignIn {
     /// How long to wait before the first resend. The time doubles with each resend
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(crate) resend_after: u32,
-    #[command(flatten)]
-    format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -129,13 +112,6 @@ pub(crate) struct Region {
     pub(crate) region: Option<String>,
 }
 
-#[derive(Debug, Args)]
-struct Format {
-    /// Print JSON, one object a line, instead of text
-    #[arg(long)]
-    json: bool,
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum Reverse {
     /// Open a session and show what to text
@@ -149,10 +125,10 @@ pub(crate) enum Reverse {
     /// The status is pending, verified, cancelled or expired. The exit status is 0 for verified, and 3
     /// for the others.
     #[command(after_long_help = REVERSE_STATUS)]
-    Status(Status),
+    Status(Session),
     /// Cancel a session, so that a late text verifies no one
     #[command(after_long_help = REVERSE_CANCEL)]
-    Cancel(Cancel),
+    Cancel(Session),
     /// Wait until the person has texted
     ///
     /// Waits until the person has texted, the session has ended or time is up, and then cancels the
@@ -187,34 +163,20 @@ pub(crate) struct Start {
     pub(crate) wait: bool,
     #[command(flatten)]
     pub(crate) timeout: Timeout,
-    #[command(flatten)]
-    format: Format,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Status {
+pub(crate) struct Session {
     /// The id that `reverse start` printed
     pub(crate) otp_id: String,
-    #[command(flatten)]
-    format: Format,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Cancel {
-    /// The id that `reverse start` printed
-    pub(crate) otp_id: String,
-    #[command(flatten)]
-    format: Format,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Wait {
-    /// The id that `reverse start` printed
-    pub(crate) otp_id: String,
+    #[command(flatten)]
+    pub(crate) session: Session,
     #[command(flatten)]
     pub(crate) timeout: Timeout,
-    #[command(flatten)]
-    format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -247,25 +209,6 @@ pub(crate) struct Sandbox {
     /// Keep messages, codes, sessions and the clock in this file, across restarts
     #[arg(long = "state", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) state_file: Option<PathBuf>,
-    #[command(flatten)]
-    format: Format,
-}
-
-impl Command {
-    pub(crate) fn is_json(&self) -> bool {
-        match self {
-            Self::Send(command) => command.format.json,
-            Self::Verify(command) => command.format.json,
-            Self::Resend(command) => command.format.json,
-            Self::SignIn(command) => command.format.json,
-            Self::Reverse(Reverse::Start(command)) => command.format.json,
-            Self::Reverse(Reverse::Status(command)) => command.format.json,
-            Self::Reverse(Reverse::Cancel(command)) => command.format.json,
-            Self::Reverse(Reverse::Wait(command)) => command.format.json,
-            Self::Sandbox(command) => command.format.json,
-            Self::Completions { .. } => false,
-        }
-    }
 }
 
 /// Masks the digits of an argument that a usage error would quote: it may be a code or a number.

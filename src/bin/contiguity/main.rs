@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => arguments::without_digits(error).exit(),
     };
-    let output = Output::new(arguments.command.is_json());
+    let output = Output::new(arguments.json);
     match run(arguments.command, &output) {
         Ok(ending) => ending.into(),
         Err(failure) => {
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command, output: &Output) -> Result<Ending, Failure> {
     match command {
-        Command::Send(command) => otp::send(command, output),
+        Command::Send(recipient) => otp::send(recipient, output),
         Command::Verify(command) => otp::verify(&command, output),
         Command::Resend(command) => otp::resend(&command, output),
         Command::SignIn(command) => otp::sign_in(command, output),

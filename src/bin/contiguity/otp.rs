@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use contiguity::{Attempt, Challenge, Client, Error, NewOtp, OtpId, Policy, ResendOtp, Verified, VerifyOtp};
 
-use crate::arguments::{Recipient, Resend, Send, SignIn, Verify};
+use crate::arguments::{Recipient, Sent, SignIn};
 use crate::ending::{Act, Ending, Failure};
 use crate::output::{BAD, Event, GOOD, Output};
 use crate::people;
 use crate::prompt::{self, Typed};
 use crate::signals::{self, INTERRUPTED};
 
-pub(crate) fn send(command: Send, output: &Output) -> Result<Ending, Failure> {
-    let (request, language) = request(command.recipient)?;
+pub(crate) fn send(recipient: Recipient, output: &Output) -> Result<Ending, Failure> {
+    let (request, language) = request(recipient)?;
     let sent = request.send(&client()?).map_err(|error| Act::SendText.failed(error))?;
     let number = sent.number.masked().to_string();
     let text = format!("{GOOD}Sent{GOOD:#} a code to {number}.\nOTP id: {}", sent.otp_id);
@@ -21,7 +21,7 @@ pub(crate) fn send(command: Send, output: &Output) -> Result<Ending, Failure> {
     Ok(Ending::Done)
 }
 
-pub(crate) fn verify(command: &Verify, output: &Output) -> Result<Ending, Failure> {
+pub(crate) fn verify(command: &Sent, output: &Output) -> Result<Ending, Failure> {
     let client = client()?;
     signals::exit_on_signal()?;
     let code = match prompt::ask("Code: ")? {
@@ -37,7 +37,7 @@ pub(crate) fn verify(command: &Verify, output: &Output) -> Result<Ending, Failur
     }
 }
 
-pub(crate) fn resend(command: &Resend, output: &Output) -> Result<Ending, Failure> {
+pub(crate) fn resend(command: &Sent, output: &Output) -> Result<Ending, Failure> {
     let request = ResendOtp::otp_id(command.otp_id.as_str());
     let again = request.send(&client()?).map_err(|error| Act::SendText.failed(error))?;
     let otp_id = otp_id(&command.otp_id)?;

@@ -13,7 +13,7 @@ use contiguity::{
 };
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use crate::arguments::{Cancel, Start, Status as StatusCommand, Wait};
+use crate::arguments::{Session, Start, Wait};
 use crate::ending::{Act, Ending, Failure};
 use crate::otp::{client, not_verified, verified};
 use crate::output::{Drawing, Event, GOOD, Output, printable};
@@ -55,7 +55,7 @@ pub(crate) fn start(command: Start, output: &Output) -> Result<Ending, Failure> 
     }
 }
 
-pub(crate) fn status(command: &StatusCommand, output: &Output) -> Result<Ending, Failure> {
+pub(crate) fn status(command: &Session, output: &Output) -> Result<Ending, Failure> {
     let request = VerifyReverseOtp::otp_id(command.otp_id.as_str());
     let status = request.send(&client()?).map_err(|error| Act::Read.failed(error))?;
     let is_verified = status.is_verified();
@@ -74,7 +74,7 @@ pub(crate) fn status(command: &StatusCommand, output: &Output) -> Result<Ending,
     Ok(if is_verified { Ending::Done } else { Ending::NotVerified })
 }
 
-pub(crate) fn cancel(command: &Cancel, output: &Output) -> Result<Ending, Failure> {
+pub(crate) fn cancel(command: &Session, output: &Output) -> Result<Ending, Failure> {
     let request = CancelReverseOtp::otp_id(command.otp_id.as_str());
     let cancellation = request.send(&client()?).map_err(|error| Act::CancelSession.failed(error))?;
     let status = cancellation.status;
@@ -84,7 +84,7 @@ pub(crate) fn cancel(command: &Cancel, output: &Output) -> Result<Ending, Failur
 
 pub(crate) fn wait(command: &Wait, output: &Output) -> Result<Ending, Failure> {
     let client = client()?;
-    let otp_id = OtpId::parse(&command.otp_id).map_err(|error| Failure::local(error.to_string()))?;
+    let otp_id = OtpId::parse(&command.session.otp_id).map_err(|error| Failure::local(error.to_string()))?;
     let stopper = Stopper::listen()?;
     let wait = VerifyReverseOtp::otp_id(&otp_id).wait(&client);
     run(wait, &otp_id, command.timeout.seconds, None, &client, &stopper, output)
