@@ -532,10 +532,8 @@ impl<D> GuardBuilder<D> {
                     "the guard's `when_away` has 0 processes; give the number of your processes",
                 ));
             }
-            WhenAway::Alone { processes } if self.store.is_some() => {
-                Some(Alone { memory: Memory::default(), rates: rates.divided(processes) })
-            }
-            _ => None,
+            WhenAway::Alone { processes } => Some(Alone { memory: Memory::default(), rates: rates.divided(processes) }),
+            WhenAway::Refuse | WhenAway::Allow => None,
         };
         Ok(Guard {
             inner: Arc::new(Inner {
