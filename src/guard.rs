@@ -154,8 +154,8 @@
 //!
 //! # Cost
 //!
-//! In memory a decision takes less than a microsecond. With Redis on the same machine it takes about
-//! 50 microseconds, far less than the call to the service. A number that was sent a text takes about
+//! In memory a decision takes about a microsecond. With Redis on the same machine it takes 60 to 150
+//! microseconds, far less than the call to the service. A number that was sent a text takes about
 //! 150 bytes, for a day. `cargo bench --features redis --bench guard` prints the figures of your
 //! machine.
 //!
