@@ -386,6 +386,14 @@ impl TransportError {
     pub fn is_timeout(&self) -> bool {
         self.inner.is_timeout
     }
+
+    /// Reports whether the proxy failed or refused, and not the service.
+    ///
+    /// See [`ClientBuilder::proxy`](crate::ClientBuilder::proxy).
+    #[must_use]
+    pub fn is_proxy(&self) -> bool {
+        self.inner.is_proxy
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -393,6 +401,7 @@ impl TransportError {
 pub(crate) struct TransportInner {
     pub(crate) delivery: Delivery,
     pub(crate) is_timeout: bool,
+    pub(crate) is_proxy: bool,
     pub(crate) message: String,
     pub(crate) status: Option<u16>,
     pub(crate) source: Option<io::Error>,

@@ -199,7 +199,14 @@ impl Transport {
         let operation = call.operation;
         if left.is_zero() {
             // ureq takes zero for no limit.
-            return Err(self.no_response(ureq::Error::Timeout(Timeout::Global), false, operation, limits));
+            return Err(Error::Transport(TransportError::new(TransportInner {
+                delivery: Delivery::new(operation, Failure::Refused),
+                is_timeout: true,
+                is_proxy: false,
+                message: "the timeout is zero, or the guard took all of it".to_owned(),
+                status: None,
+                source: None,
+            })));
         }
         let max_idle = match operation.effect {
             Effect::Acts => self.pool_idle_timeout,
@@ -229,9 +236,19 @@ impl Transport {
             }
             None => (run(SendBody::none()), scope.has_sent()),
         };
+        let reached = match (sent, scope.has_connected()) {
+            (true, _) => Reached::Sent,
+            (false, true) => Reached::Host,
+            (false, false) => Reached::Nothing,
+        };
         match result {
             Ok(response) => self.read(response, operation, limits, redactor),
-            Err(error) => Err(self.no_response(error, sent, operation, limits)),
+            Err(error) => {
+                // The limit that ended a retry may be what was left of the whole.
+                let connect_timeout =
+                    if left < limits.connect_timeout { limits.timeout } else { limits.connect_timeout };
+                Err(self.no_response(error, reached, operation, Limits { connect_timeout, ..limits }))
+            }
         }
     }
 
@@ -318,10 +335,11 @@ impl Transport {
             Ok(_) => Ok(response),
             Err(error) => {
                 let error = ureq::Error::from(error);
-                let (is_timeout, message) = describe(&error, true, self.base_url.authority.as_str(), limits);
+                let (is_timeout, message) = describe(&error, Reached::Sent, self.base_url.authority.as_str(), limits);
                 Err(Error::Transport(TransportError::new(TransportInner {
                     delivery: Delivery::new(operation, Failure::Lost),
                     is_timeout,
+                    is_proxy: false,
                     message: format!("the response was incomplete (status {status}): {message}"),
                     status: Some(status),
                     source: os_error(error),
@@ -330,19 +348,25 @@ impl Transport {
         }
     }
 
-    fn no_response(&self, error: ureq::Error, sent: bool, operation: &'static Operation, limits: Limits) -> Error {
-        let (failure, (is_timeout, message), error) = match ProxyError::take(error) {
+    fn no_response(
+        &self,
+        error: ureq::Error,
+        reached: Reached,
+        operation: &'static Operation,
+        limits: Limits,
+    ) -> Error {
+        let (failure, is_proxy, (is_timeout, message), error) = match ProxyError::take(error) {
             Ok(proxy) => {
-                let (is_timeout, message) = describe(&proxy.error, false, &proxy.name, limits);
-                (proxy.failure(), (is_timeout, proxy.response().unwrap_or(message)), proxy.error)
+                let (is_timeout, message) = describe(&proxy.error, reached, &proxy.name, limits);
+                (proxy.failure(), true, (is_timeout, proxy.response().unwrap_or(message)), proxy.error)
             }
             Err(error) => {
                 let host = self.base_url.authority.as_str();
-                let (is_timeout, mut message) = describe(&error, sent, host, limits);
+                let (is_timeout, mut message) = describe(&error, reached, host, limits);
                 if self.base_url.is_loopback && is_refused(&error) {
                     message.push_str(" (is the sandbox still running?)");
                 }
-                (classify(&error, sent), (is_timeout, message), error)
+                (classify(&error, reached), false, (is_timeout, message), error)
             }
         };
         if !failure.may_have_acted() {
@@ -352,6 +376,7 @@ impl Transport {
         Error::Transport(TransportError::new(TransportInner {
             delivery: Delivery::new(operation, failure),
             is_timeout,
+            is_proxy,
             message,
             status: None,
             source: os_error(error),
@@ -367,11 +392,21 @@ impl fmt::Debug for Transport {
     }
 }
 
+/// How far a request came before it failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    Nothing,
+    /// The host, or the proxy in front of it, accepted a connection.
+    Host,
+    /// The request may have been sent.
+    Sent,
+}
+
 /// Returns what an error of ureq means for the call. Whether the request was sent comes first, the
 /// kind of error second.
-fn classify(error: &ureq::Error, sent: bool) -> Failure {
+fn classify(error: &ureq::Error, reached: Reached) -> Failure {
     use ureq::Error as E;
-    if sent {
+    if reached == Reached::Sent {
         return Failure::Lost;
     }
     match error {
@@ -385,21 +420,21 @@ fn classify(error: &ureq::Error, sent: bool) -> Failure {
 
 /// Describes an error of ureq, and reports whether time ran out. Its own text is not used: it may
 /// quote what was received.
-fn describe(error: &ureq::Error, sent: bool, host: &str, limits: Limits) -> (bool, String) {
+fn describe(error: &ureq::Error, reached: Reached, host: &str, limits: Limits) -> (bool, String) {
     use ureq::Error as E;
-    let message = match error {
-        E::Timeout(_) if limits.timeout.is_zero() => "the call has a timeout of zero".to_owned(),
-        E::Timeout(Timeout::Resolve) => format!("could not look up {host} within {}", in_words(limits.timeout)),
-        // The tighter limit gives the reason.
-        E::Timeout(_) if !sent => {
-            format!("could not connect to {host} within {}", in_words(limits.connect_timeout.min(limits.timeout)))
-        }
-        E::Timeout(_) => format!("no response from {host} within {}", in_words(limits.timeout)),
-        E::HostNotFound => format!("could not look up {host}"),
-        E::ConnectionFailed => format!("could not connect to {host}"),
-        E::LargeResponseHeader(..) => format!("the response of {host} has a head longer than 64 KiB"),
-        E::Protocol(_) | E::Http(_) => format!("the response of {host} is not valid HTTP"),
-        E::Io(error) => match tls::describe(error) {
+    // The tighter limit gives the reason.
+    let connect_timeout = in_words(limits.connect_timeout.min(limits.timeout));
+    let message = match (error, reached) {
+        (E::Timeout(Timeout::Resolve), _) => format!("could not look up {host} within {}", in_words(limits.timeout)),
+        (E::Timeout(_), Reached::Nothing) => format!("could not connect to {host} within {connect_timeout}"),
+        // To a TLS handshake, or to a proxy's CONNECT.
+        (E::Timeout(_), Reached::Host) => format!("no response from {host} within {connect_timeout}"),
+        (E::Timeout(_), Reached::Sent) => format!("no response from {host} within {}", in_words(limits.timeout)),
+        (E::HostNotFound, _) => format!("could not look up {host}"),
+        (E::ConnectionFailed, _) => format!("could not connect to {host}"),
+        (E::LargeResponseHeader(..), _) => format!("the response of {host} has a head longer than 64 KiB"),
+        (E::Protocol(_) | E::Http(_), _) => format!("the response of {host} is not valid HTTP"),
+        (E::Io(error), _) => match tls::describe(error) {
             Some(problem) => format!("TLS with {host} failed: {problem}"),
             None => describe_io(error, host),
         },
@@ -545,48 +580,38 @@ const READ_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Error, ErrorKind};
+    use std::io::{Error, ErrorKind as K};
     use std::time::Duration;
 
     use super::{Limits, describe};
 
     #[test]
     fn each_error_of_a_connection_has_its_words() {
+        use super::Reached as R;
         use ureq::Error as E;
         use ureq::Timeout as T;
 
+        let io = E::Io;
         let limits =
             Limits { timeout: Duration::from_secs(30), connect_timeout: Duration::from_millis(1_500), retries: 0 };
         let system = Error::from_raw_os_error(101);
         let unreachable = format!("the connection to host:1 failed: {system}");
-        for (error, sent, is_timeout, words) in [
-            (E::Timeout(T::Resolve), false, true, "could not look up host:1 within 30 s"),
-            (E::Timeout(T::Connect), false, true, "could not connect to host:1 within 1500 ms"),
-            (E::Timeout(T::Global), true, true, "no response from host:1 within 30 s"),
-            (E::HostNotFound, false, false, "could not look up host:1"),
-            (E::ConnectionFailed, false, false, "could not connect to host:1"),
-            (
-                E::Io(ErrorKind::ConnectionRefused.into()),
-                false,
-                false,
-                "could not connect to host:1: connection refused",
-            ),
-            (E::Io(ErrorKind::ConnectionReset.into()), true, false, "host:1 closed the connection"),
-            (E::Io(system), false, false, unreachable.as_str()),
-            (
-                E::Io(Error::new(ErrorKind::TimedOut, "quoted")),
-                true,
-                true,
-                "the connection to host:1 failed: timed out",
-            ),
-            (E::Io(Error::other("quoted")), true, false, "the connection to host:1 failed: other error"),
-            (E::LargeResponseHeader(9, 1), true, false, "the response of host:1 has a head longer than 64 KiB"),
-            (E::BadUri("quoted".to_owned()), false, false, "the connection to host:1 failed"),
+        for (error, reached, is_timeout, words) in [
+            (E::Timeout(T::Resolve), R::Nothing, true, "could not look up host:1 within 30 s"),
+            (E::Timeout(T::Connect), R::Nothing, true, "could not connect to host:1 within 1500 ms"),
+            (E::Timeout(T::Connect), R::Host, true, "no response from host:1 within 1500 ms"),
+            (E::Timeout(T::Global), R::Sent, true, "no response from host:1 within 30 s"),
+            (E::HostNotFound, R::Nothing, false, "could not look up host:1"),
+            (E::ConnectionFailed, R::Nothing, false, "could not connect to host:1"),
+            (io(K::ConnectionRefused.into()), R::Nothing, false, "could not connect to host:1: connection refused"),
+            (io(K::ConnectionReset.into()), R::Sent, false, "host:1 closed the connection"),
+            (io(system), R::Nothing, false, unreachable.as_str()),
+            (io(Error::new(K::TimedOut, "quoted")), R::Sent, true, "the connection to host:1 failed: timed out"),
+            (io(Error::other("quoted")), R::Sent, false, "the connection to host:1 failed: other error"),
+            (E::LargeResponseHeader(9, 1), R::Sent, false, "the response of host:1 has a head longer than 64 KiB"),
+            (E::BadUri("quoted".to_owned()), R::Nothing, false, "the connection to host:1 failed"),
         ] {
-            assert_eq!(describe(&error, sent, "host:1", limits), (is_timeout, words.to_owned()), "{error:?}");
+            assert_eq!(describe(&error, reached, "host:1", limits), (is_timeout, words.to_owned()), "{error:?}");
         }
-        let none = Limits { timeout: Duration::ZERO, ..limits };
-        let expected = (true, "the call has a timeout of zero".to_owned());
-        assert_eq!(describe(&E::Timeout(T::Global), false, "host:1", none), expected);
     }
 }

@@ -65,6 +65,7 @@ fn only_temporary_statuses_of_a_proxy_are_retried() {
             let message = format!("{}: {expected}", operation.name());
             assert_eq!((error.to_string(), error.is_retryable()), (message, is_retryable));
             assert_eq!(error.status(), None, "{operation:?}: a status of the service");
+            assert!(is_proxy(&error), "{status}, {operation:?}");
         }
         let before = proxy.requests().len();
         fails(Operation::New, through(&proxy).retries(1));
@@ -93,7 +94,7 @@ fn a_proxy_without_an_http_response_is_named() {
             },
             not_http,
         ),
-        ("is silent", Connection::wait_for_the_end, ("could not connect to the proxy {} within 200 ms", true)),
+        ("is silent", Connection::wait_for_the_end, ("no response from the proxy {} within 200 ms", true)),
     ];
     for (what, act, (expected, is_retryable)) in acts {
         let proxy = Server::plain(act);
@@ -104,6 +105,7 @@ fn a_proxy_without_an_http_response_is_named() {
             assert_eq!(error.to_string(), format!("{}: {expected}{NOT_ACTED}", operation.name()), "{what}");
             assert_eq!(error.is_retryable(), is_retryable, "{what}, {operation:?}");
             assert_eq!(error.is_timeout(), what == "is silent", "{what}, {operation:?}");
+            assert!(is_proxy(&error), "{what}, {operation:?}");
         }
     }
 }
@@ -153,6 +155,34 @@ fn a_proxy_can_be_https() {
         assert_eq!(error.to_string(), format!("{}: {expected}{NOT_ACTED}", Operation::Cancel.name()));
         assert!(!error.is_retryable());
     }
+}
+
+fn is_proxy(error: &Error) -> bool {
+    matches!(error, Error::Transport(error) if error.is_proxy())
+}
+
+#[test]
+fn an_https_proxy_that_does_not_speak_tls_is_named() {
+    let proxy = Server::plain(Connection::wait_for_the_end);
+    let url = proxy.url().replace("http:", "https:");
+    let client = Client::builder(KEY).base_url(BASE_URL).proxy(url).connect_timeout(Duration::from_millis(200));
+    let error = fails(Operation::New, client.retries(0));
+    let problem = format!("no response from the proxy {} within 200 ms", proxy.address);
+    assert_eq!(error.to_string(), format!("POST /otp/new: {problem}{NOT_ACTED}"));
+    assert!(is_proxy(&error) && error.is_retryable());
+}
+
+#[test]
+fn an_error_of_the_service_behind_the_proxy_is_not_the_proxys() {
+    let proxy = Server::plain(|connection| {
+        connection.request();
+        connection.send("HTTP/1.1 200 OK\r\n\r\n");
+        connection.wait_for_the_end();
+    });
+    let error = fails(Operation::New, through(&proxy).connect_timeout(Duration::from_millis(200)).retries(0));
+    let problem = "no response from api.example.invalid within 200 ms";
+    assert_eq!(error.to_string(), format!("POST /otp/new: {problem}{NOT_ACTED}"));
+    assert!(!is_proxy(&error));
 }
 
 /// Makes a call in a child process of the test above, and prints its error.

@@ -154,6 +154,16 @@ mod before_anything_is_sent {
         }
     }
 
+    #[test]
+    fn a_retry_that_runs_out_of_time_names_the_whole_time() {
+        let full = Full::new();
+        let client = Client::builder(KEY).base_url(full.url()).timeout(3 * SHORT).connect_timeout(2 * SHORT);
+        let client = client.retries(1).build().expect("a client");
+        let error = Operation::Status.call(&client).expect_err("nothing answers");
+        let expected = format!("could not connect to {} within 2100 ms;", full.address);
+        assert!(error.to_string().contains(&expected), "{error}");
+    }
+
     /// A listener whose queue is full, so that connecting never ends.
     struct Full {
         address: SocketAddr,
@@ -190,8 +200,12 @@ mod before_anything_is_sent {
     fn the_handshake_times_out() {
         for operation in EACH {
             let server = Server::tls(Connection::wait_for_the_end);
-            fails(operation, server.client().connect_timeout(SHORT), UNSENT.timed_out());
-            fails(operation, server.client().timeout(SHORT), UNSENT.timed_out());
+            for client in [server.client().connect_timeout(SHORT), server.client().timeout(SHORT)] {
+                let error = fails(operation, client, UNSENT.timed_out());
+                let expected = "within 700 ms; the service did not act on this call";
+                let (name, host) = (operation.name(), server.url().replace("https://", ""));
+                assert_eq!(error.to_string(), format!("{name}: no response from {host} {expected}"));
+            }
             assert_eq!(server.requests().len(), 0);
         }
     }
@@ -266,10 +280,10 @@ mod before_anything_is_sent {
             let server = Server::answering(answer(200, "", envelope(operation.data())));
             let client = server.client().build().expect("a client").with_timeout(Duration::ZERO);
             let error = operation.call(&client).expect_err("no time");
-            assert_eq!(Told::by(&error), UNSENT.timed_out(), "{error}");
+            assert_eq!(Told::by(&error), REFUSED.timed_out(), "{error}");
             let Error::Transport(transport) = &error else { panic!("{error}") };
-            assert!(transport.is_timeout());
-            let expected = "the call has a timeout of zero; the service did not act on this call";
+            assert!(transport.is_timeout() && !transport.is_proxy());
+            let expected = "the timeout is zero, or the guard took all of it; the service did not act on this call";
             assert_eq!(error.to_string(), format!("{}: {expected}", operation.name()));
             server.settle();
             assert_eq!(server.connections(), 0);

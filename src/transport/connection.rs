@@ -55,8 +55,13 @@ impl Scope {
     /// Begins a call that ends at `deadline` and reuses no connection that was idle for longer than
     /// `max_idle`.
     pub(super) fn enter(deadline: Option<Instant>, max_idle: Duration) -> Self {
-        let limits = Limits { deadline, max_idle, is_connecting: false, has_sent: false };
-        Self { outer: LIMITS.replace(limits) }
+        Self { outer: LIMITS.replace(Limits { deadline, max_idle, ..Limits::NONE }) }
+    }
+
+    /// Returns whether the host, or the proxy in front of it, accepted a new connection.
+    #[expect(clippy::unused_self, reason = "only a call that has begun can have connected")]
+    pub(super) fn has_connected(&self) -> bool {
+        LIMITS.get().has_connected
     }
 
     /// Returns whether anything of the request may have been written. What a proxy or a TLS
@@ -83,11 +88,13 @@ struct Limits {
     deadline: Option<Instant>,
     max_idle: Duration,
     is_connecting: bool,
+    has_connected: bool,
     has_sent: bool,
 }
 
 impl Limits {
-    const NONE: Self = Self { deadline: None, max_idle: Duration::MAX, is_connecting: false, has_sent: false };
+    const NONE: Self =
+        Self { deadline: None, max_idle: Duration::MAX, is_connecting: false, has_connected: false, has_sent: false };
 
     /// Shortens `timeout` to end at the deadline.
     fn cap(self, timeout: NextTimeout) -> Result<NextTimeout, Error> {
@@ -97,6 +104,17 @@ impl Limits {
             return Err(Error::Timeout(timeout.reason));
         }
         Ok(NextTimeout { after: timeout.after.min(left.into()), ..timeout })
+    }
+}
+
+/// The time in which a connection is made. Ends with this value.
+struct Connecting {
+    before: Limits,
+}
+
+impl Drop for Connecting {
+    fn drop(&mut self) {
+        LIMITS.set(Limits { has_connected: LIMITS.get().has_connected, ..self.before });
     }
 }
 
@@ -119,7 +137,7 @@ impl<C: Connector> Connector for Connect<C> {
         let deadline = limits.deadline.into_iter().chain(deadline).min();
         let connecting = Limits { deadline, is_connecting: true, ..limits };
         // Ends with this function, however it ends.
-        let _phase = Scope { outer: LIMITS.replace(connecting) };
+        let _phase = Connecting { before: LIMITS.replace(connecting) };
         let details = ConnectionDetails {
             uri: details.uri,
             addrs: details.addrs.clone(),
@@ -192,6 +210,8 @@ impl<In: Transport> Connector<In> for SplitRecords {
 
     fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
         Ok(chained.map(|inner| {
+            // The connector before this one has connected.
+            LIMITS.set(Limits { has_connected: true, ..LIMITS.get() });
             if !details.needs_tls() || inner.is_tls() {
                 return Either::A(inner);
             }
