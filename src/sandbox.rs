@@ -117,7 +117,9 @@
 //! fail:     {"waiting"}
 //! ```
 //!
-//! Times are ISO 8601 in UTC, by the sandbox's clock. The faults are those of [`Fault`]:
+//! Times are ISO 8601 in UTC, by the sandbox's clock. `advance` moves this clock only: a program that
+//! talks to the sandbox keeps its own, by which its challenges and guards count. To test those, use
+//! [`Sandbox::advance`] in the program itself. The faults are those of [`Fault`]:
 //!
 //! | `"fault"` | options |
 //! |---|---|
@@ -152,12 +154,13 @@ mod webhooks;
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::builder::Running;
+use self::backend::Backend;
 use self::fault::Faults;
 use self::server::Server;
-use crate::client::Client;
+use crate::client::{Client, ClientBuilder};
 use crate::phone::PhoneNumber;
 use crate::reverse;
 use crate::validate::Input;
@@ -260,29 +263,48 @@ impl Sandbox {
 
     /// Returns a client of this sandbox with default settings.
     ///
-    /// All clients that this method returns share their connections. For other settings, build a
-    /// client from [`url`](Self::url) and [`api_key`](Self::api_key).
+    /// All clients that this method returns share their connections. For other settings, use
+    /// [`client_builder`](Self::client_builder).
     ///
     /// # Examples
     ///
     /// ```
+    /// use contiguity::NewOtp;
     /// use contiguity::sandbox::Sandbox;
-    /// use contiguity::{Client, NewOtp};
     ///
     /// let sandbox = Sandbox::start()?;
     /// let client = sandbox.client();
     /// NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
-    ///
-    /// let custom = Client::builder(sandbox.api_key())
-    ///     .base_url(sandbox.url())
-    ///     .retries(0)
-    ///     .build()?;
-    /// NewOtp::to("+14155552671").language("en").name("MyApp").send(&custom)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// Returns a builder for a client of this sandbox with custom settings.
+    ///
+    /// The client has the sandbox's clock, so [`advance`](Self::advance) also ends the times of its
+    /// challenges and guards. A client that you create from [`url`](Self::url) and
+    /// [`api_key`](Self::api_key) has the real clock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use contiguity::NewOtp;
+    /// use contiguity::sandbox::Sandbox;
+    ///
+    /// let sandbox = Sandbox::start()?;
+    /// let client = sandbox.client_builder()
+    ///     .timeout(Duration::from_secs(2))
+    ///     .retries(0)
+    ///     .build()?;
+    /// NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn client_builder(&self) -> ClientBuilder {
+        client_builder(&self.url, &self.server.backend)
     }
 
     /// Returns the server's URL, `http://127.0.0.1:PORT`: the base URL for a client.
@@ -339,8 +361,10 @@ impl Sandbox {
         Phone { sandbox: self, number: number.into().expect_valid("phone number") }
     }
 
-    /// Moves the sandbox's clock forward, so that codes and sessions expire.
+    /// Moves the clock of the sandbox and of its clients forward, so that codes, sessions and
+    /// challenges expire.
     ///
+    /// Its clients are those of [`client`](Self::client) and [`client_builder`](Self::client_builder).
     /// All times that the sandbox returns move with it. The real clock still applies to delays,
     /// timeouts, the waits between retries and the signatures of webhooks. The clock stops at the end
     /// of the year 9999.
@@ -678,9 +702,18 @@ impl SandboxBuilder {
     /// assert_eq!(error.to_string(), "`code` must have 4 to 10 digits, such as 123456");
     /// ```
     pub fn start(self) -> io::Result<Sandbox> {
-        let Running { server, url, client } = self.run()?;
+        let (server, url) = self.run()?;
+        // Only a proxy of the environment can be unusable, for an address that is not loopback.
+        let client = client_builder(&url, &server.backend).build().map_err(io::Error::other)?;
         Ok(Sandbox { server, url, client })
     }
+}
+
+fn client_builder(url: &str, backend: &Arc<Backend>) -> ClientBuilder {
+    let backend = Arc::clone(backend);
+    // The address is one of this machine, and nothing is secret.
+    let builder = Client::builder(api::API_KEY).base_url(url).allow_insecure_http();
+    builder.clock(move || backend.read(|_, now| now))
 }
 
 impl fmt::Debug for Sandbox {

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use contiguity::sandbox::{Endpoint, Fault, Sandbox, SandboxBuilder};
-use contiguity::{CancelReverseOtp, Client, Error, InitiateReverseOtp, NewOtp, ResendOtp, SentOtp, VerifyReverseOtp};
+use contiguity::{
+    CancelReverseOtp, Client, Error, InitiateReverseOtp, NewOtp, Policy, Reason, ResendOtp, SentOtp, VerifyReverseOtp,
+};
 use serde_json::{Value, json};
 
 const PHONE: &str = "+14155552671";
@@ -53,6 +55,19 @@ fn the_last_code_is_that_of_the_phone() {
     assert_eq!(get(&sandbox, "/sandbox/phones/+12025550123"), unknown);
     let message = "the phone in the path must be a phone number in E.164, such as +14155552671";
     assert_eq!(get(&sandbox, "/sandbox/phones/555")["data"]["error"], message);
+}
+
+#[test]
+fn all_clients_of_a_sandbox_have_its_clock() {
+    let sandbox = Sandbox::builder().code("123456").start().unwrap();
+    let custom = sandbox.client_builder().retries(0).user_agent_suffix("tests").build().unwrap();
+    for client in [sandbox.client(), custom] {
+        let otp = NewOtp::to(PHONE).language("en").name("MyApp");
+        let mut challenge = otp.challenge(&client, Policy::DEFAULT).unwrap();
+        sandbox.advance(Duration::from_secs(10 * 60));
+        let Err(Error::Refused(refusal)) = challenge.verify(&client, "123456") else { panic!("still valid") };
+        assert_eq!(refusal.reason(), Reason::Expired);
+    }
 }
 
 #[test]

@@ -4,14 +4,11 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::Authority;
 
-use crate::client::Client;
-use crate::sandbox::api::API_KEY;
-use crate::sandbox::backend::{Backend, Settings};
+use crate::sandbox::backend::Settings;
 use crate::sandbox::server::Server;
 use crate::sandbox::state::{State, random_text};
 use crate::sandbox::state_file::{Content, StateFile};
@@ -162,7 +159,7 @@ impl SandboxBuilder {
         Self { state_file: Some(path.into()), ..self }
     }
 
-    pub(super) fn run(self) -> io::Result<Running> {
+    pub(super) fn run(self) -> io::Result<(Server, String)> {
         let mut state = State::default();
         state.fixed_code = self.checked_code()?;
         let mut hosts = self.checked_hosts()?;
@@ -190,8 +187,7 @@ impl SandboxBuilder {
         let address = SocketAddr::new(self.host, self.port);
         let server = Server::start(address, settings).map_err(|error| cannot_listen(address, &error))?;
         let url = format!("http://{}:{}", in_url(reachable(self.host)), server.address.port());
-        let client = client_of(&url, Arc::clone(&server.backend));
-        Ok(Running { server, url, client })
+        Ok((server, url))
     }
 
     fn checked_code(&self) -> io::Result<Option<String>> {
@@ -212,13 +208,6 @@ impl SandboxBuilder {
         };
         self.hosts.iter().map(in_url).collect()
     }
-}
-
-/// A sandbox's server, and how to reach it.
-pub(super) struct Running {
-    pub(super) server: Server,
-    pub(super) url: String,
-    pub(super) client: Client,
 }
 
 /// The secret and the code are left out.
@@ -261,13 +250,6 @@ fn in_url(host: IpAddr) -> String {
         IpAddr::V4(host) => host.to_string(),
         IpAddr::V6(host) => format!("[{host}]"),
     }
-}
-
-fn client_of(url: &str, backend: Arc<Backend>) -> Client {
-    let clock = move || backend.read(|_, now| now);
-    // The address is one of this machine, and nothing is secret.
-    let client = Client::builder(API_KEY).base_url(url).allow_insecure_http().clock(clock).build();
-    client.expect("an address and a visible key are valid settings")
 }
 
 /// Longer than clients keep idle connections, so that none sends a request as its connection is
