@@ -208,6 +208,7 @@ pub(crate) enum PhoneNumberProblem {
     Blank,
     WhiteSpace,
     NoPlus,
+    SecondPlus,
     Character,
     TooLong,
     TooShort,
@@ -222,9 +223,10 @@ impl PhoneNumberProblem {
     /// The problem and the advice of [`InvalidPhoneNumber`].
     fn in_words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Blank => ("must not be blank", "; use E.164, for example +14155552671"),
+            Self::Blank => ("must not be blank", "; use a number such as +14155552671"),
             Self::WhiteSpace => ("has white space at an end", "; trim it"),
             Self::NoPlus => ("must start with `+` and a country calling code", ", for example +14155552671"),
+            Self::SecondPlus => ("has a second `+`", "; write one, at the start"),
             Self::Character => (
                 "has characters other than `+` and the digits 0 to 9",
                 "; leave out separators, letters and extensions",
@@ -264,8 +266,11 @@ fn check(text: &str) -> Result<PhoneNumber, PhoneNumberProblem> {
         [b'+', digits @ ..] => digits,
         _ => return Err(PhoneNumberProblem::NoPlus),
     };
-    if !digits.iter().all(u8::is_ascii_digit) {
+    if !digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'+') {
         return Err(PhoneNumberProblem::Character);
+    }
+    if digits.contains(&b'+') {
+        return Err(PhoneNumberProblem::SecondPlus);
     }
     if digits.len() > MAX_DIGITS {
         return Err(PhoneNumberProblem::TooLong);

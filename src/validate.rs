@@ -138,7 +138,11 @@ pub(crate) fn text(text: String, max: usize) -> Result<String, Problem> {
 
 impl From<InvalidPhoneNumber> for Error {
     fn from(error: InvalidPhoneNumber) -> Self {
-        refused("number", error)
+        match error.problem {
+            // The program names the region, not the person.
+            PhoneNumberProblem::Region(_) => Self::config(error.to_string()),
+            _ => refused("number", error),
+        }
     }
 }
 
@@ -186,7 +190,9 @@ impl From<InvalidPhoneNumber> for Problem {
     fn from(error: InvalidPhoneNumber) -> Self {
         let kind = match error.problem {
             PhoneNumberProblem::Blank => IssueKind::Blank,
-            PhoneNumberProblem::Character | PhoneNumberProblem::WhiteSpace => IssueKind::Character,
+            PhoneNumberProblem::Character | PhoneNumberProblem::SecondPlus | PhoneNumberProblem::WhiteSpace => {
+                IssueKind::Character
+            }
             PhoneNumberProblem::TooLong => IssueKind::TooLong,
             PhoneNumberProblem::TooShort => IssueKind::TooShort,
             _ => IssueKind::Format,

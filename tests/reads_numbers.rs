@@ -1,7 +1,7 @@
 //! A number that a person typed becomes that person's number or an error, never the number of
 //! someone else.
 
-use contiguity::PhoneNumber;
+use contiguity::{Error, PhoneNumber};
 
 const NOT_ONE_NUMBER: &str = "invalid phone number: must be one number without letters or an extension; \
                               start it with `+` and the country calling code if in doubt";
@@ -52,6 +52,12 @@ fn an_international_number_needs_no_known_region() {
     ] {
         refuses("20 7946 0958", region, &format!("unknown region; use {code}"));
     }
+    // The program names the region, so an unknown one is not an error of the person's number.
+    let error = Error::from(PhoneNumber::from_user_input("20 7946 0958", "UK").unwrap_err());
+    assert!(matches!(error, Error::Config(_)), "{error}");
+    assert_eq!(error.to_string(), "unknown region; use GB for the United Kingdom");
+    let error = Error::from(PhoneNumber::from_user_input("911", "GB").unwrap_err());
+    assert!(matches!(error, Error::Validation(_)), "{error}");
     // It may be England or the language English.
     refuses("20 7946 0958", "EN", REGION);
     refuses("00 49 171 1234567", "AQ", REGION);
@@ -192,7 +198,7 @@ fn what_is_not_a_number_is_refused() {
         ("415 555 2671", "ZZ", REGION),
         ("415 555 2671", "001", REGION),
         ("415 555 2671", "", REGION),
-        (" ", "US", "invalid phone number: must not be blank; use E.164, for example +14155552671"),
+        (" ", "US", "invalid phone number: must not be blank; use a number such as +14155552671"),
         ("()", "US", NOT_ONE_NUMBER),
         ("+", "US", NOT_ONE_NUMBER),
         ("tel:", "US", NOT_ONE_NUMBER),
@@ -288,8 +294,8 @@ fn a_suggestion_is_given_only_if_it_is_certain() {
 #[test]
 fn a_message_says_what_is_wrong_and_what_to_do() {
     for (text, message) in [
-        ("", "must not be blank; use E.164, for example +14155552671"),
-        (" \n", "must not be blank; use E.164, for example +14155552671"),
+        ("", "must not be blank; use a number such as +14155552671"),
+        (" \n", "must not be blank; use a number such as +14155552671"),
         ("+14155552671\n", "has white space at an end; trim it"),
         ("\u{a0}+14155552671", "has white space at an end; trim it"),
         ("14155552671", "must start with `+` and a country calling code, for example +14155552671"),
@@ -297,6 +303,7 @@ fn a_message_says_what_is_wrong_and_what_to_do() {
             "+1 415 555 2671",
             "has characters other than `+` and the digits 0 to 9; leave out separators, letters and extensions",
         ),
+        ("+1+14155552671", "has a second `+`; write one, at the start"),
         ("+1234567890123456", "has more than 15 digits; check that it is one number"),
         ("+999123456", "does not start with an assigned country calling code; check the digits after `+`"),
         ("+441", "has fewer than two digits after the country calling code; use the whole number"),

@@ -306,7 +306,7 @@ fn each_message_says_what_to_do() {
 
     let ask = || InitiateReverseOtp::number("+14155552671");
     let long = "x".repeat(1_001);
-    let table: [(Send<'_>, &str); 18] = [
+    let table: [(Send<'_>, &str); 19] = [
         (Box::new(|c| new("+14155552671", "en", " ", c)), "`name` must not be blank"),
         (
             Box::new(|c| new("+14155552671", "en", "a\nb", c)),
@@ -338,6 +338,10 @@ fn each_message_says_what_to_do() {
         (
             Box::new(|c| ask().success_url("/done").send(c).map(drop)),
             "`success_url` must be an absolute URL with a host, such as https://example.com",
+        ),
+        (
+            Box::new(|c| ask().success_url("ftp://example.com/done").send(c).map(drop)),
+            "`success_url` has an unknown scheme; use http:// or https://",
         ),
         (
             Box::new(|c| ask().success_url("example.com/done").send(c).map(drop)),
@@ -400,6 +404,7 @@ fn the_kind_of_a_problem_is_that_of_the_number() {
         ("", IssueKind::Blank),
         (" ", IssueKind::Blank),
         ("+1 415 555 2671", IssueKind::Character),
+        ("+1+14155552671", IssueKind::Character),
         ("+14155552671\n", IssueKind::Character),
         ("+1234567890123456", IssueKind::TooLong),
         ("+1", IssueKind::TooShort),

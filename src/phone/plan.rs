@@ -45,7 +45,9 @@ impl PhoneNumber {
     ///
     /// Returns [`InvalidPhoneNumber`] if the text is not one number or has more than 250
     /// characters, if its country has no number of that length, if the number is not E.164, or if
-    /// it needs a region and the region is unknown.
+    /// it needs a region and the region is unknown. As an [`Error`](crate::Error), an unknown region
+    /// is [`Config`](crate::Error::Config), since your program names it. Any other problem is
+    /// [`Validation`](crate::Error::Validation).
     ///
     /// Requires the feature `phonenumber`, which is on by default.
     ///
