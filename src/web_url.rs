@@ -30,8 +30,10 @@ impl WebUrl {
             return Err("must have at most 8000 characters".into());
         }
         let uri: Uri = text.parse().map_err(|_| not_absolute(text))?;
-        let is_web = |scheme: &&Scheme| [Scheme::HTTPS, Scheme::HTTP].contains(scheme);
-        let scheme = uri.scheme().filter(is_web).ok_or_else(|| not_absolute(text))?.clone();
+        let scheme = uri.scheme().ok_or_else(|| not_absolute(text))?.clone();
+        if ![Scheme::HTTPS, Scheme::HTTP].contains(&scheme) {
+            return Err(UNKNOWN_SCHEME.into());
+        }
         let authority = uri.authority().ok_or_else(|| not_absolute(text))?.clone();
         if !is_host(authority.host()) {
             return Err("has an invalid host; use a name or an address after ://".into());
@@ -94,6 +96,8 @@ fn not_absolute(text: &str) -> Cow<'static, str> {
     }
     if host.contains('.') { "has no scheme; start it with https://".into() } else { NOT_ABSOLUTE.into() }
 }
+
+pub(crate) const UNKNOWN_SCHEME: &str = "has an unknown scheme; use http:// or https://";
 
 const NOT_ABSOLUTE: &str = "must be an absolute URL with a host, such as https://example.com";
 

@@ -77,7 +77,7 @@ use sha2::Sha256;
 
 use crate::envelope::Field;
 use crate::otp_id::OtpId;
-use crate::phone::PhoneNumber;
+use crate::phone::{PhoneNumber, is_invisible};
 use crate::redact;
 use crate::value::debug_is_display;
 use crate::verified::Verified;
@@ -598,8 +598,8 @@ pub struct InvalidSecret {
 /// Signing secrets are visible ASCII. Other characters come from a file or a copied page, and a
 /// secret that contains them matches no signature.
 fn check_secret(secret: &str) -> Result<(), &'static str> {
-    if !secret.contains(|c: char| c.is_ascii_graphic()) {
-        Err("blank (no visible ASCII characters); use the endpoint's signing secret, such as whsec_…")
+    if secret.chars().all(|c| c.is_whitespace() || c.is_control() || is_invisible(c)) {
+        Err("blank; use the endpoint's signing secret, such as whsec_…")
     } else if secret != secret.trim() {
         Err("starts or ends with white space, such as the line break at the end of a file; trim the secret")
     } else if secret.contains(|c: char| !c.is_ascii_graphic()) {

@@ -1113,11 +1113,16 @@ mod settings {
             (everywhere().also([4415]), "the guard's `also` has a number that is not an assigned calling code"),
             (
                 everywhere().deny(["4470"]),
-                "the guard's `deny` has a prefix without + and an assigned calling code; give one such as +4470",
+                "the guard's `deny` has the invalid prefix \"4470\"; begin it with + and an assigned calling code, such as +4470",
             ),
             (
-                everywhere().deny(["+999"]),
-                "the guard's `deny` has a prefix without + and an assigned calling code; give one such as +4470",
+                everywhere().deny(["+1900", "+999"]),
+                "the guard's `deny` has the invalid prefix \"+999\"; begin it with + and an assigned calling code, such as +4470",
+            ),
+            // It may be a whole number.
+            (
+                everywhere().deny(["4155552671"]),
+                "the guard's `deny` has an invalid prefix; begin it with + and an assigned calling code, such as +4470",
             ),
             (
                 everywhere().when_away(WhenAway::Alone { processes: 0 }),

@@ -65,7 +65,7 @@ fn base_urls() {
         ("/otp", not_absolute),
         ("//localhost:4010", not_absolute),
         ("mailto:a@localhost", not_absolute),
-        ("ftp://api.contiguity.com", not_absolute),
+        ("ftp://api.contiguity.com", "has an unknown scheme; use http:// or https://"),
         ("https://", not_absolute),
         ("https://:443", host),
         ("https://api.contiguity.com:99999", port),

@@ -167,7 +167,7 @@ fn the_whole_secret_is_the_key() {
 
 #[test]
 fn secrets_are_checked_when_they_are_set() {
-    let blank = "invalid webhook secret: blank (no visible ASCII characters); use the endpoint's signing secret, such as whsec_…";
+    let blank = "invalid webhook secret: blank; use the endpoint's signing secret, such as whsec_…";
     let white_space = "invalid webhook secret: starts or ends with white space, such as the line break at the end of a \
         file; trim the secret";
     let character = "invalid webhook secret: contains a space or another character that is not visible ASCII; copy the \
@@ -188,6 +188,7 @@ fn secrets_are_checked_when_they_are_set() {
         ("whsec_secret\u{a0}", white_space),
         ("\u{2028}whsec_secret", white_space),
         ("\u{3000}whsec_secret", white_space),
+        ("\u{e9}", character),
         ("whsec secret", character),
         ("whsec_\tsecret", character),
         ("whsec_\nsecret", character),

@@ -147,7 +147,12 @@ fn denied_prefix(prefix: &str) -> Result<Box<[u8]>, Error> {
     let digits = prefix.strip_prefix('+').map(str::as_bytes).filter(|digits| digits.iter().all(u8::is_ascii_digit));
     let found = digits.and_then(|digits| calling_codes::find(digits).map(|(code, length)| (digits, code, length)));
     let (digits, code, length) = found.ok_or_else(|| {
-        Error::config("the guard's `deny` has a prefix without + and an assigned calling code; give one such as +4470")
+        // A short prefix is quoted, since a list may be long. A whole number is not.
+        let is_prefix = prefix.len() <= 5 && prefix.bytes().all(|b| b.is_ascii_digit() || b == b'+');
+        let which = if is_prefix { format!("the invalid prefix {prefix:?}") } else { "an invalid prefix".to_owned() };
+        Error::config(format!(
+            "the guard's `deny` has {which}; begin it with + and an assigned calling code, such as +4470"
+        ))
     })?;
     let (code_digits, national) = digits.split_at(length);
     Ok([code_digits, without_prefix(code, national)].concat().into())

@@ -18,7 +18,7 @@ use ureq::{Proxy, ProxyProtocol};
 
 use crate::error::Error;
 use crate::retry::Failure;
-use crate::web_url::{WebUrl, ip_literal};
+use crate::web_url::{UNKNOWN_SCHEME, WebUrl, ip_literal};
 
 /// Returns the proxy for `base_url`: `explicit` if given, otherwise the environment's.
 ///
@@ -96,7 +96,7 @@ fn parse(url: &str) -> Result<Proxy, &'static str> {
             return Err("is a SOCKS proxy, which is not supported; use an http:// or https:// proxy");
         }
         scheme if !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
-            return Err("has an unknown scheme; use http:// or https://");
+            return Err(UNKNOWN_SCHEME);
         }
         _ => return Err(INVALID),
     };

@@ -79,12 +79,13 @@ pub(super) fn configure(
     _: Option<Tls>,
     root_certificates: Option<(&'static str, Vec<u8>)>,
 ) -> Result<ConfigBuilder<AgentScope>, Error> {
-    if is_https || root_certificates.is_some() {
-        return Err(Error::config(
-            "https and `root_certificates` need TLS; enable the feature `rustls` or `native-tls`",
-        ));
-    }
-    Ok(config)
+    let what = match root_certificates {
+        _ if is_https => "https",
+        Some((name, _)) => name,
+        None => return Ok(config),
+    };
+    let features = "enable the feature `rustls`, `platform-verifier` or `native-tls`";
+    Err(Error::config(format!("{what} needs TLS; {features}")))
 }
 
 #[cfg(feature = "rustls")]
@@ -168,10 +169,19 @@ mod tests {
         let expected = if cfg!(feature = "native-tls") {
             "the base URL is https, but the feature `rustls` is off; enable it, or call `.tls(Tls::NativeTls)`"
         } else {
-            "https and `root_certificates` need TLS; enable the feature `rustls` or `native-tls`"
+            "https needs TLS; enable the feature `rustls`, `platform-verifier` or `native-tls`"
         };
         let error = Client::new("your-api-key").expect_err("no TLS library is chosen");
         assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    #[cfg(not(feature = "native-tls"))]
+    fn root_certificates_without_a_tls_library_are_refused() {
+        let builder = Client::builder("your-api-key").base_url("http://127.0.0.1:4010").root_certificates("");
+        let expected =
+            "`root_certificates` needs TLS; enable the feature `rustls`, `platform-verifier` or `native-tls`";
+        assert_eq!(builder.build().expect_err("there is no TLS").to_string(), expected);
     }
 }
 
