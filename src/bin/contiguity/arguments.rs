@@ -88,7 +88,7 @@ pub(crate) struct SignIn {
 
 #[derive(Debug, Args)]
 pub(crate) struct Recipient {
-    /// The phone number in E.164, such as +14155552671, or as people write it with --region
+    /// The phone number with its country code, such as +14155552671, or with --region as people dial it
     pub(crate) number: String,
     /// The name of your app, as the text shows it
     #[arg(long, value_name = "APP")]
@@ -139,7 +139,7 @@ pub(crate) enum Reverse {
 
 #[derive(Debug, Args)]
 pub(crate) struct Start {
-    /// The phone that will text, in E.164, such as +14155552671, or as people write it with --region
+    /// The phone that will text, such as +14155552671, or with --region as people dial it
     pub(crate) number: String,
     #[command(flatten)]
     pub(crate) region: Region,

@@ -37,6 +37,8 @@ pub(crate) enum Failure {
     Call { error: Error, act: Act },
     /// A problem of this machine. Nothing was sent.
     Local { message: String, hint: Option<&'static str> },
+    /// Arguments that are wrong whatever the person does.
+    Usage(String),
     /// The call succeeded, and its result could not be written.
     Output(io::Error),
 }
@@ -67,7 +69,7 @@ impl Failure {
     /// Reports whether the service may have acted on the call.
     pub(crate) fn may_have_sent(&self) -> bool {
         match self {
-            Self::Call { act: Act::Read, .. } | Self::Local { .. } => false,
+            Self::Call { act: Act::Read, .. } | Self::Local { .. } | Self::Usage(_) => false,
             Self::Call { error, .. } => error.may_have_sent(),
             Self::Output(_) => true,
         }
@@ -77,7 +79,7 @@ impl Failure {
     pub(crate) fn error(&self) -> Option<&Error> {
         match self {
             Self::Call { error, .. } => Some(error),
-            Self::Local { .. } | Self::Output(_) => None,
+            Self::Local { .. } | Self::Usage(_) | Self::Output(_) => None,
         }
     }
 
@@ -86,6 +88,7 @@ impl Failure {
         let (error, act) = match self {
             Self::Call { error, act } => (error, *act),
             Self::Local { hint, .. } => return *hint,
+            Self::Usage(_) => return None,
             Self::Output(_) => return Some("the command itself succeeded, so do not run it again"),
         };
         if self.may_have_sent() {
@@ -114,7 +117,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Call { error, .. } => error.fmt(f),
-            Self::Local { message, .. } => f.write_str(message),
+            Self::Local { message, .. } | Self::Usage(message) => f.write_str(message),
             Self::Output(error) => write!(f, "cannot write the result: {error}"),
         }
     }
@@ -122,12 +125,19 @@ impl fmt::Display for Failure {
 
 impl From<Failure> for ExitCode {
     fn from(failure: Failure) -> Self {
-        Self::from(if failure.may_have_sent() { MAY_HAVE_SENT } else { NOT_SENT })
+        Self::from(match failure {
+            Failure::Usage(_) => WRONG_USAGE,
+            failure if failure.may_have_sent() => MAY_HAVE_SENT,
+            _ => NOT_SENT,
+        })
     }
 }
 
 /// Refused or failed, and certainly not sent.
 const NOT_SENT: u8 = 1;
+
+/// The same as clap's.
+const WRONG_USAGE: u8 = 2;
 
 /// A text may have been sent, or a code used: a retry could do it twice.
 const MAY_HAVE_SENT: u8 = 4;

@@ -2,20 +2,26 @@
 
 use std::env;
 
-use contiguity::{Input, Language, PhoneNumber};
+use contiguity::{Error, Input, Language, PhoneNumber};
 
 use crate::ending::Failure;
 
-/// Reads a number as people write it, if a region is given. Otherwise the call checks that it is in
-/// E.164.
+/// Reads a number as people write it. Without a region, the call checks numbers that are E.164 or do
+/// not start with `+`.
 pub(crate) fn number(text: String, region: Option<&str>) -> Result<Input<PhoneNumber>, Failure> {
-    match region {
-        Some(region) => match PhoneNumber::from_user_input(&text, region) {
-            Ok(number) => Ok(number.into()),
-            Err(error) => Err(Failure::local(with_region(&error.to_string(), region))),
-        },
-        None => Ok(text.into()),
+    let is_international = text.trim_start().starts_with('+');
+    if region.is_none() && (!is_international || PhoneNumber::parse(&text).is_ok()) {
+        return Ok(text.into());
     }
+    // A number with + needs no region.
+    let region = region.unwrap_or_default();
+    PhoneNumber::from_user_input(&text, region).map(Input::from).map_err(|error| {
+        let message = error.to_string();
+        match Error::from(error) {
+            Error::Config(_) => Failure::Usage(with_region(&message, region)),
+            _ => Failure::local(message),
+        }
+    })
 }
 
 /// The crate's message, which does not quote the region. A word is quoted here. Other text may be a

@@ -157,7 +157,7 @@ fn show(session: &ReverseSession, output: &Output) -> Result<(), Failure> {
         Some(ui) => printable(&ui.text),
         None => printable(&format!("Text {} to {}.", session.factor, session.to)),
     };
-    let time = left.map(|left| format!("\nTime left: {}", people::clock(left))).unwrap_or_default();
+    let time = left.map(|left| format!("\nExpires in: {}", people::clock(left))).unwrap_or_default();
     let link_line = link.map(|link| format!("\nLink: {}", printable(link))).unwrap_or_default();
     let text = format!(
         "{GOOD}Opened{GOOD:#} a session for {number}.\n{instructions}{link_line}{time}\nOTP id: {}",
@@ -210,7 +210,7 @@ impl Progress {
         let bar = if output.is_live() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         let shown = Arc::clone(&ends);
         let style =
-            ProgressStyle::with_template("{spinner} Waiting for the text, {left} left. Ctrl-C cancels the session.")
+            ProgressStyle::with_template("{spinner} Waiting up to {left} for the text. Ctrl-C cancels the session.")
                 .expect("a valid template")
                 .with_key("left", move |_: &ProgressState, writer: &mut dyn std::fmt::Write| {
                     let ends = *shown.lock().unwrap_or_else(PoisonError::into_inner);

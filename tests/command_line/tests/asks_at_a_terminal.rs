@@ -164,7 +164,7 @@ fn a_session_is_shown_as_a_code_and_verified_by_the_text() {
     let mut terminal = Terminal::run(&sandbox, &["reverse", "start", PHONE, "--factor", "MyApp2024", "--wait"]);
     terminal.expect("\x1b[0;38;5;16;48;5;231m");
     terminal.expect("Text MyApp2024 to +16465550123 to verify your phone number.");
-    terminal.expect("Waiting for the text, ");
+    terminal.expect("Waiting up to ");
     sandbox.phone(PHONE).text("+16465550123", "myapp2024");
     terminal.expect("Verified");
     let (status, seen) = terminal.end();
@@ -183,7 +183,7 @@ fn ctrl_c_cancels_the_session_and_the_wait() {
 
     let session = open();
     let mut terminal = Terminal::run(&sandbox, &["reverse", "wait", session.otp_id.as_str()]);
-    terminal.expect("Waiting for the text, ");
+    terminal.expect("Waiting up to ");
     terminal.interrupt();
     terminal.expect("The session is cancelled.");
     assert_eq!(terminal.end().0, 130);
@@ -191,14 +191,14 @@ fn ctrl_c_cancels_the_session_and_the_wait() {
 
     let session = open();
     let mut terminal = Terminal::run(&sandbox, &["reverse", "wait", session.otp_id.as_str()]);
-    terminal.expect("Waiting for the text, ");
+    terminal.expect("Waiting up to ");
     terminal.terminate();
     assert_eq!(terminal.end().0, 143);
     assert_eq!(status(&session), contiguity::Status::Cancelled);
 
     let mut terminal = Terminal::run_without_colors(&sandbox, &["reverse", "start", PHONE, "--wait"]);
     terminal.expect("██");
-    terminal.expect("Waiting for the text, ");
+    terminal.expect("Waiting up to ");
     terminal.interrupt();
     let (status, seen) = terminal.end();
     assert_eq!(status, 130);

@@ -72,7 +72,7 @@ fn a_number_that_is_not_e_164_is_not_sent() {
         ("+14155552671", "unknown region; use a two-letter ISO 3166-1 code such as US"),
     ] {
         let refused = run(&mut calls(&sandbox, &["send", "4155552671", "--region", region, "--name", "MyApp"]));
-        assert_eq!((refused.status, refused.stderr), (1, format!("error: {error}\n")));
+        assert_eq!((refused.status, refused.stderr), (2, format!("error: {error}\n")));
     }
     let refused = run(&mut calls(&sandbox, &["send", "911", "--region", "US", "--name", "MyApp", "--json"]));
     assert_eq!(
@@ -82,6 +82,26 @@ fn a_number_that_is_not_e_164_is_not_sent() {
         )]
     );
     assert!(sandbox.requests().is_empty());
+}
+
+#[test]
+fn a_number_with_its_country_code_may_have_separators() {
+    let sandbox = Sandbox::start().unwrap();
+    for number in ["+1 (415) 555-2671", " +14155552671", "+1 415 555 2671"] {
+        assert_eq!(run(&mut calls(&sandbox, &["send", number, "--name", "MyApp"])).status, 0, "{number}");
+    }
+    assert_eq!(sandbox.deliveries(PHONE), 3);
+    // In E.164, if not in its country's plan.
+    assert_eq!(run(&mut calls(&sandbox, &["send", "+15551234567", "--name", "MyApp"])).status, 0);
+    let refused = run(&mut calls(&sandbox, &["send", "+1 415 555 2671 ext. 3", "--name", "MyApp"]));
+    assert_eq!(
+        (refused.status, refused.stderr.as_str()),
+        (
+            1,
+            "error: invalid phone number: must be one number without letters or an extension; start it with `+` and \
+             the country calling code if in doubt\n"
+        )
+    );
 }
 
 #[test]
@@ -367,7 +387,7 @@ fn reverse_start_opens_a_session() {
         "Opened a session for +1•••••2671.\n\
          Text MyApp2024 to +16465550123 to verify your phone number.\n\
          Link: sms:+16465550123?body=MyApp2024\n\
-         Time left: 10:00\n"
+         Expires in: 10:00\n"
     );
     assert!(!id.trim().is_empty());
 
