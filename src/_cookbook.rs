@@ -579,7 +579,8 @@
 //!
 //! ## The clock
 //!
-//! [`advance`] moves the clock of the sandbox and of its clients, without sleeping.
+//! [`advance`] moves the clock of the sandbox and of its clients, without sleeping. Its clients are
+//! those of [`Sandbox::client`] and, for other settings, [`Sandbox::client_builder`].
 //!
 //! ```
 //! # mod my_app {
@@ -1017,7 +1018,7 @@
 //! ```
 //!
 //! [`Client::from_env`] and [`ClientBuilder::from_env`] read this file, and other clients do not. It
-//! replaces the built-in authorities. The same can be set in code. A proxy that is set in code
+//! replaces the built-in authorities, and may hold several certificates. The same can be set in code. A proxy that is set in code
 //! replaces the one in the environment, `NO_PROXY` included:
 //!
 //! ```
@@ -1055,7 +1056,7 @@
 //!
 //! - A proxy that is set but cannot be used is an [`Error::Config`]. The client never connects
 //!   without it.
-//! - An error names the proxy if the proxy is what failed. If it names the certificate's authority,
+//! - An error names the proxy if the proxy is what failed, and [`TransportError::is_proxy`] is true. If it names the certificate's authority,
 //!   your network has its own: see above.
 //! - Base URLs on loopback, such as a sandbox's, do not use the proxy in the environment.
 //! - SOCKS proxies are [not supported](crate#what-it-does-not-do).
@@ -1149,7 +1150,7 @@
 //! | [`Validation`] | 422 | The person can fix the field. |
 //! | [`Refused`], with a wait | 429 | The person can try again after `Retry-After`. |
 //! | [`Refused`], without a wait | 403 | Waiting does not help: the person needs a new code or another number. |
-//! | [`Refused`], since a store is unavailable | 503 | The person did nothing wrong. |
+//! | [`Refused`], because a store is unavailable | 503 | The person did nothing wrong. |
 //! | [`Api`], 429 | 503 | The service limits your account, not this person. |
 //! | [`Api`], 401 to 403 | 500 | Your key or your account has a problem. |
 //! | [`Api`], 421 or 425 | 503 | The service did not act. The person can try again. |
@@ -1366,6 +1367,8 @@
 //! [`heal`]: https://docs.rs/contiguity/latest/contiguity/sandbox/struct.Sandbox.html#method.heal
 //! [`advance`]: https://docs.rs/contiguity/latest/contiguity/sandbox/struct.Sandbox.html#method.advance
 //! [`requests`]: https://docs.rs/contiguity/latest/contiguity/sandbox/struct.Sandbox.html#method.requests
+//! [`Sandbox::client`]: https://docs.rs/contiguity/latest/contiguity/sandbox/struct.Sandbox.html#method.client
+//! [`Sandbox::client_builder`]: https://docs.rs/contiguity/latest/contiguity/sandbox/struct.Sandbox.html#method.client_builder
 //! [`Sandbox::webhooks`]: https://docs.rs/contiguity/latest/contiguity/sandbox/struct.Sandbox.html#method.webhooks
 //! [guard]: https://docs.rs/contiguity/latest/contiguity/guard/index.html
 //! [guard-proxy]: https://docs.rs/contiguity/latest/contiguity/guard/index.html#behind-a-proxy
@@ -1389,6 +1392,7 @@
 //! [`VerifyReverseOtp`]: crate::VerifyReverseOtp
 //! [`success_url`]: crate::InitiateReverseOtp::success_url
 //! [`Error`]: crate::Error
+//! [`TransportError::is_proxy`]: crate::TransportError::is_proxy
 //! [`Error::Config`]: crate::Error::Config
 //! [`Error::may_have_sent`]: crate::Error::may_have_sent
 //! [`Config`]: crate::Error::Config

@@ -417,6 +417,9 @@ impl ClientBuilder {
     /// Replaces the trusted certificate authorities with these, in PEM. For networks whose proxy or
     /// gateway has its own certificate.
     ///
+    /// They are trusted for the service and for an https proxy. To keep the public authorities, add
+    /// them to the same PEM, which may hold any number of certificates.
+    ///
     /// Defaults to the authorities of the selected [`tls`](Self::tls).
     pub fn root_certificates(self, pem: impl AsRef<[u8]>) -> Self {
         Self { root_certificates: Some(("`root_certificates`", pem.as_ref().to_vec())), ..self }

@@ -1,5 +1,7 @@
 //! Limits on texts and attempts, decided before anything is sent.
 //!
+//! Requires the feature `guard`.
+//!
 //! A sign-in page that sends texts lets strangers spend your money, and one that verifies codes
 //! lets them guess. A [`Guard`] limits both. It takes the client, so that all calls pass the guard.
 //! A clone of the client that was made before is not limited, so give the client to the guard where
@@ -61,15 +63,15 @@
 //! All limits of a call are decided in one step: a call that is refused by one of them uses up none
 //! of the others.
 //!
-//! | limit | counts | does not count if | default |
+//! | limit | counts | given back if | default |
 //! |---|---|---|---|
 //! | [`per_number`](GuardBuilder::per_number) | texts, for each number | unsent | 1 in 20 s, 4 in 10 min, 6 per hour, 10 per day |
-//! | [`per_caller`](GuardBuilder::per_caller) | texts and attempts, for each part of the caller | never | 20 per hour, 60 per day |
+//! | [`per_caller`](GuardBuilder::per_caller) | texts and attempts, for each part of the caller | – | 20 per hour, 60 per day |
 //! | [`total`](Guard::total) | texts | unsent | required |
 //! | [`unverified`](GuardBuilder::unverified) | unverified texts, for each calling code | unsent, or verified | a quarter of each total, at least 20 |
 //! | [`neighbors`](GuardBuilder::neighbors) | unverified texts, for each block of 1,000 numbers | unsent, or verified | 10 per hour, 30 per day |
 //! | [`wrong_codes`](GuardBuilder::wrong_codes) | attempts, for each number | unsent, or right | 10 per hour, 30 per day, 100 in 30 days |
-//! | set by the `Policy` | attempts, for each OTP id | unsent, or right | 5 in 16 min |
+//! | [`Policy::attempts`](crate::Policy::attempts) | attempts, for each OTP id | unsent, or right | 5, for as long as a code can live |
 //!
 //! A text is *unverified* until its code is verified. A call is *unsent* if the service certainly did
 //! not act on it ([`may_have_sent`](crate::Error::may_have_sent) is false). A reverse OTP counts as a
@@ -304,6 +306,8 @@ impl Client {
     /// with the same key, is not limited.
     ///
     /// A client that is already behind a guard is then behind both: a call must pass all of them.
+    ///
+    /// Requires the feature `guard`.
     ///
     /// # Examples
     ///
@@ -597,7 +601,7 @@ pub enum WhenAway {
     /// Allows every call to an allowed destination. People can sign in, but nothing stops an
     /// attacker.
     Allow,
-    /// Decides by this process's own counts, which are always kept up to date.
+    /// Decides by this process's own counts, which are kept while the store is available, too.
     ///
     /// `total`, `unverified` and `neighbors` are divided by the number of processes, so that all
     /// processes together stay within them. Limits by number and by caller hold in each process.

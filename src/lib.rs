@@ -94,13 +94,13 @@
 //! | refused by a challenge or a guard | `Refused` | no | no |
 //! | the host was not found, or connecting was refused, timed out or cut; the proxy returned 502, 503 or 504 | `Transport` | no | yes |
 //! | the TLS handshake failed, for example because of the certificate; the proxy refused | `Transport` | no | no |
-//! | lost or timed out once the request may have been sent | `Transport` | yes | status reads only |
+//! | lost or timed out once the request may have been sent | `Transport` | yes | only [`VerifyReverseOtp`] |
 //! | 429 | `Api` | no | yes, after `Retry-After` or backing off |
-//! | 421, 425 | `Api` | no | status reads only |
+//! | 421, 425 | `Api` | no | only [`VerifyReverseOtp`] |
 //! | other 4xx, except 408 | `Api` | no | no |
-//! | 408, 5xx | `Api` | yes | status reads only |
+//! | 408, 5xx | `Api` | yes | only [`VerifyReverseOtp`] |
 //! | 3xx, which is never followed | `Api` | yes | no |
-//! | a 2xx response whose body is incomplete or late | `Transport` | yes | status reads only |
+//! | a 2xx response whose body is incomplete or late | `Transport` | yes | only [`VerifyReverseOtp`] |
 //! | a complete 2xx response that cannot be read, or is longer than 1 MiB | `Decode` | yes | no |
 //!
 //! For a web handler, see [HTTP statuses](_cookbook#http-statuses).
@@ -169,7 +169,7 @@
 //! | `native-tls` | | the TLS library and certificate authorities of the operating system |
 //! | `webhook` | | [`webhook::Verifier`], which verifies the callback to `success_url` |
 //! | `guard` | | [`guard::Guard`], limits on texts and attempts that are decided before anything is sent |
-//! | `redis` | | [`guard::Redis::connect`], connections to the counts that several processes share |
+//! | `redis` | | [`guard::Redis::connect`], connections to the counts that several processes share; includes `guard` |
 //! | `qr` | | [`ReverseSession::qr`], the session's link as a QR code for a terminal or a page |
 //! | `sandbox` | | [`sandbox::Sandbox`], a local stand-in for the service, for tests; includes `webhook` |
 //! | `cli` | | the program `contiguity`: the API and the sandbox on the command line |

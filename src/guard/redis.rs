@@ -39,25 +39,44 @@ use crate::gate::{from_unix_ms, unix_ms};
 ///
 /// # Examples
 ///
-/// Over a client of your own, here one that has no server:
+/// Over a client of your own. This one is of the crate `redis` with its feature `tls-rustls`:
 ///
-/// ```
+#[cfg_attr(feature = "redis", doc = "```no_run")]
+#[cfg_attr(not(feature = "redis"), doc = "```ignore")]
 /// use contiguity::Limit;
 /// use contiguity::guard::{Guard, Redis, Script};
+/// use redis::{ConnectionLike, ErrorKind, RedisResult, ServerErrorKind};
 ///
-/// fn run(script: &Script) -> Result<Vec<i64>, std::io::Error> {
-///     // EVALSHA script.sha1() with script.keys() and script.args(), and
-///     // EVAL script.source() with the same if that returns NOSCRIPT.
-/// #   let _ = script;
-///     Err(std::io::ErrorKind::NotConnected.into())
+/// /// Runs a script. The server knows it by its hash, unless it is new there.
+/// fn run(
+///     script: &Script,
+///     connection: &mut impl ConnectionLike,
+/// ) -> RedisResult<Vec<i64>> {
+///     let mut call = |command: &str, text: &str| {
+///         redis::cmd(command)
+///             .arg(text)
+///             .arg(script.keys().len())
+///             .arg(script.keys())
+///             .arg(script.args())
+///             .query(connection)
+///     };
+///     let unknown = ErrorKind::Server(ServerErrorKind::NoScript);
+///     match call("EVALSHA", script.sha1()) {
+///         Err(error) if error.kind() == unknown => call("EVAL", script.source()),
+///         result => result,
+///     }
 /// }
 ///
-/// let store = Redis::over("a secret of at least 16 bytes", run)?;
+/// let client = redis::Client::open("rediss://redis.example.com:6380")?;
+/// let store = Redis::over("a secret of at least 16 bytes", move |script| {
+///     // In production, take the connection from a pool, such as r2d2.
+///     run(script, &mut client.get_connection()?)
+/// })?;
 /// let guard = Guard::total(Limit::per_day(2_000))
 ///     .only(["US"])
 ///     .shared(store)
 ///     .build()?;
-/// # Ok::<(), contiguity::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Redis {
     server: Server,
