@@ -172,7 +172,8 @@ impl SentOtp {
     /// Starts a check of the code that the person typed.
     ///
     /// The proof then contains the number ([`Verified::number`](crate::Verified::number)). If you only
-    /// stored the id, use [`VerifyOtp::otp_id`].
+    /// stored the id, use [`VerifyOtp::otp_id`]. A code is text and not an integer, since leading zeros
+    /// count.
     ///
     /// # Examples
     ///

@@ -91,7 +91,7 @@ impl<O> VerifyOtp<O> {
     /// Sets the code that the person typed. Required.
     ///
     /// Must have 4 to 10 digits, all of one script. Spaces, hyphens and invisible formatting characters
-    /// between them are dropped. Leading zeros are kept.
+    /// between them are dropped. A code is text and not an integer, since leading zeros count.
     #[doc(alias = "code")]
     pub fn otp(self, otp: impl Into<String>) -> VerifyOtp<String>
     where

@@ -39,6 +39,22 @@ use crate::web_url::WebUrl;
 /// println!("text {} to {}", session.factor, session.to);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// The type stays the same, so an option can be set if there is one:
+///
+/// ```
+/// # let sandbox = contiguity::sandbox::Sandbox::start()?;
+/// # let client = sandbox.client();
+/// use contiguity::InitiateReverseOtp;
+///
+/// let leased: Option<String> = None;
+/// let mut request = InitiateReverseOtp::number("+14155552671");
+/// if let Some(number) = leased {
+///     request = request.to(number);
+/// }
+/// let session = request.send(&client)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "no session is opened until `.send(&client)` is called"]
 pub struct InitiateReverseOtp {
