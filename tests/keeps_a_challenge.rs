@@ -215,6 +215,11 @@ fn no_resend_is_announced_that_is_not_possible() {
     let none = bench.challenge(Policy::DEFAULT.resends(0));
     assert_eq!((none.next_resend_at(), none.resend_in(&bench.client)), (None, None));
 
+    let mut tried = bench.challenge(Policy::DEFAULT.attempts(1));
+    assert!(tried.next_resend_at().is_some());
+    let _ = tried.verify(&bench.client, bench.wrong_code()).unwrap();
+    assert_eq!((tried.next_resend_at(), tried.resend_in(&bench.client)), (None, None));
+
     let last = bench.challenge(cooldown(599));
     bench.advance(599);
     assert_eq!(last.resend_in(&bench.client), Some(Duration::ZERO));

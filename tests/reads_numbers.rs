@@ -193,6 +193,13 @@ fn a_length_that_the_plan_does_not_have_is_refused() {
 }
 
 #[test]
+fn text_may_have_up_to_250_characters() {
+    let number = "(415) 555-2671";
+    reads(&format!("{number:<250}"), "US", "+14155552671");
+    refuses(&format!("{number:<251}"), "US", NOT_ONE_NUMBER);
+}
+
+#[test]
 fn what_is_not_a_number_is_refused() {
     for (text, region, message) in [
         ("415 555 2671", "ZZ", REGION),

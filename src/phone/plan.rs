@@ -253,13 +253,13 @@ fn is_match(kind: &Descriptor, national: &str) -> bool {
         return false;
     }
     match kind.national_number().find(national) {
-        Some(found) if found.start() == 0 && found.end() < national.len() => {
+        Some(found) if found.len() == national.len() => true,
+        Some(found) if found.start() == 0 => {
             // The first alternative that matches may be shorter than another one.
             let whole = format!("^(?x-u:{})$", kind.national_number().as_str());
             Regex::new(&whole).is_ok_and(|whole| whole.is_match(national))
         }
-        Some(found) => found.start() == 0,
-        None => false,
+        _ => false,
     }
 }
 
