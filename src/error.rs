@@ -142,10 +142,10 @@ impl Error {
     /// Records that the service may have acted on an earlier try of the same call.
     pub(crate) fn after_an_act(mut self) -> Self {
         match &mut self {
-            Self::Config(_) | Self::Validation(_) | Self::Refused(_) => {}
             Self::Transport(error) => error.inner.delivery.acted_before = true,
             Self::Api(error) => error.inner.delivery.acted_before = true,
-            Self::Decode(error) => error.inner.delivery.acted_before = true,
+            // The service acted, or nothing was tried.
+            Self::Decode(_) | Self::Config(_) | Self::Validation(_) | Self::Refused(_) => {}
         }
         self
     }

@@ -868,9 +868,15 @@ impl Permit for Ticket {
 }
 
 impl Ticket {
+    /// The note of the call's OTP id, if it has one.
+    fn note(&self, store: &dyn Store) -> Result<Option<Note>, StoreError> {
+        let Some(otp_id) = &self.call.otp_id else { return Ok(None) };
+        let note = store.recall(otp_id.as_str(), &|| self.clock.now())?;
+        Ok(note.and_then(|note| Note::read(&note)))
+    }
+
     fn settle_in(&self, store: &dyn Store, at: SystemTime, outcome: Settled<'_>) -> Result<(), StoreError> {
         let Self { guard, call, .. } = self;
-        let now = || self.clock.now();
         let claims = guard.rates.claims(call);
         match outcome {
             Settled::Unsent => {
@@ -879,21 +885,14 @@ impl Ticket {
             }
             Settled::Sent(otp_id) => {
                 let Some(Number { whole, .. }) = call.number else { return Ok(()) };
-                let earlier = match &call.otp_id {
-                    Some(otp_id) => store.recall(otp_id.as_str(), &now)?.and_then(|note| Note::read(&note)),
-                    None => None,
-                };
-                let texts = earlier.map_or(0, |note| note.texts).saturating_add(1);
-                store.remember(otp_id.as_str(), &Note { number: whole, at, texts }.write(), &now)
+                let texts = self.note(store)?.map_or(0, |note| note.texts).saturating_add(1);
+                let note = Note { number: whole, at, texts }.write();
+                store.remember(otp_id.as_str(), &note, &|| self.clock.now())
             }
             Settled::Right => {
                 let own = claims.iter().filter(|claim| matches!(claim.kind, Kind::WrongCodes | Kind::Attempts));
                 let mut returns: Vec<_> = own.map(|&claim| Return { claim, at, count: 1 }).collect();
-                let note = match &call.otp_id {
-                    Some(otp_id) => store.recall(otp_id.as_str(), &now)?.and_then(|note| Note::read(&note)),
-                    None => None,
-                };
-                let verified = note.map(|note| (note, Counted::new(note.number)));
+                let verified = self.note(store)?.map(|note| (note, Counted::new(note.number)));
                 if let Some((note, counted)) = &verified {
                     let claim = |kind, subject, windows| Claim { kind, subject, windows };
                     for claim in [

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use contiguity::guard::{
-    Caller, Claim, Decision, Guard, GuardBuilder, Guarded, Limits, Return, Store, StoreError, WhenAway,
+    Caller, Claim, Decision, Guard, GuardBuilder, Guarded, Limits, Redis, Return, Store, StoreError, WhenAway,
 };
 use contiguity::sandbox::{Fault, Sandbox};
 use contiguity::{
@@ -903,6 +903,34 @@ mod stores {
             assert!(send(PHONE, &sign_in).is_ok());
         }
         assert_eq!(reason(send("+442079460958", &sign_in)), Reason::Destination);
+    }
+
+    #[test]
+    fn a_store_that_responds_with_nonsense_is_unavailable() {
+        let bench = Bench::new();
+        for response in [vec![], vec![1], vec![2, 0], vec![0, -1, 0, 0], vec![0, 1, -1, 0], vec![0, 1, 99, 0]] {
+            let store =
+                Redis::over("a secret of at least 16 bytes", move |_| Ok::<_, Error>(response.clone())).unwrap();
+            let guard = Guard::total(Limit::per_day(100)).everywhere().shared(store);
+            assert_eq!(reason(send(PHONE, &bench.guarded(guard).by("caller"))), Reason::Unavailable);
+        }
+        assert_eq!(bench.sandbox.deliveries(PHONE), 0);
+    }
+
+    #[test]
+    fn a_number_is_forgiven_in_the_counts_of_the_process_too() {
+        let bench = Bench::new();
+        let store = Fickle::default();
+        let guard = with_total(Limit::per_hour(40)).per_number(Limit::per_hour(2)).shared(store.clone());
+        let guard = guard.when_away(WhenAway::Alone { processes: 1 }).build().unwrap();
+        let sign_in = bench.client().guarded(guard.clone()).by(Caller::nobody());
+        for _ in 0..2 {
+            assert!(send(PHONE, &sign_in).is_ok());
+        }
+        guard.forgive(&PHONE.parse().unwrap()).unwrap();
+        store.is_away.store(true, Ordering::Relaxed);
+        assert!(send(PHONE, &sign_in).is_ok());
+        assert!(guard.forgive(&PHONE.parse().unwrap()).is_err());
     }
 
     #[test]

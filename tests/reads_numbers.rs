@@ -278,6 +278,9 @@ fn a_suggestion_is_given_only_if_it_is_certain() {
         ("+1.415.555.2671", Some("+14155552671")),
         (" +14155552671\n", Some("+14155552671")),
         ("\u{202a}+1 [415] 555\u{ff0d}2671\u{202c}", Some("+14155552671")),
+        // Longer text is not a number with separators.
+        (&format!("{:<64}", "+1 (415) 555-2671"), Some("+14155552671")),
+        (&format!("{:<65}", "+1 (415) 555-2671"), None),
         // Left out from abroad in one country, dialed in the other.
         ("+44 (0)20 7946 0958", None),
         ("+39 06 1234 5678", None),

@@ -483,12 +483,29 @@ fn a_server_that_hangs_is_asked_once_and_for_one_timeout() {
     let took = began.elapsed();
     // One timeout of 500 ms, not two.
     assert!((400..950).contains(&took.as_millis()), "{took:?}");
+    let patient = with_total(Limit::per_day(3)).shared(connected(&server).timeout(Duration::from_secs(2)));
+    let began = Instant::now();
+    assert_eq!(reason(send(PHONE, &guarded(&sandbox, patient))), Reason::Unavailable);
+    assert!(began.elapsed() >= Duration::from_secs(2));
     server.signal("-CONT");
     thread::sleep(Duration::from_millis(100));
     // The server counted the request once.
     send(PHONE, &client).unwrap();
     assert_eq!(reason(send(PHONE, &client)), Reason::Total);
     assert_eq!(sandbox.deliveries(PHONE), 2);
+}
+
+#[test]
+fn a_number_that_is_forgiven_is_forgiven_for_all_processes() {
+    let Some(server) = Server::start(&[]) else { return };
+    let sandbox = Sandbox::start().unwrap();
+    let guard = || with_total(Limit::per_day(100)).per_number(Limit::per_day(1)).shared(connected(&server));
+    let (desk, process) = (guard().build().unwrap(), guarded(&sandbox, guard()));
+    send(PHONE, &process).unwrap();
+    assert_eq!(reason(send(PHONE, &process)), Reason::Number);
+    desk.forgive(&PHONE.parse().unwrap()).unwrap();
+    send(PHONE, &process).unwrap();
+    assert_eq!(reason(send(PHONE, &process)), Reason::Number);
 }
 
 #[test]
