@@ -2,7 +2,7 @@
 //! not people.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -1083,6 +1083,7 @@ mod logs {
             for address in ["203.0.113.7", "127.0.0.1", "10.0.0.1", "::1"] {
                 let _ = Caller::from(address);
             }
+            let _ = Caller::from(SocketAddr::from(([127, 0, 0, 1], 4010)));
         });
         let [(Level::Warn, text)] = &records[..] else { panic!("{records:?}") };
         assert_eq!(text, "a caller has a loopback or private address; behind a proxy, everyone would share that limit");

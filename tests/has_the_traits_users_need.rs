@@ -83,6 +83,7 @@ fn values_compare_with_text() {
     assert!(PhoneNumber::parse("+14155552671").unwrap() == "+14155552671");
     assert!(Language::parse("PT_br").unwrap() == "pt-br");
     assert!(Status::Expired == "expired" && Service::Sms == "sms");
+    assert_eq!(<OtpId as AsRef<str>>::as_ref(&id), "otp_1");
     // A map with ids as keys is read by text.
     let name: &str = id.borrow();
     assert_eq!(name, "otp_1");

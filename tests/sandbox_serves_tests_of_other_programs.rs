@@ -228,6 +228,16 @@ fn malformed_faults_are_refused_and_nothing_is_queued() {
     assert_eq!(get(&sandbox, "/sandbox/faults"), json!({ "queued": [], "standing": [] }));
 }
 
+#[test]
+fn faults_are_bounded() {
+    let sandbox = Sandbox::start().unwrap();
+    for _ in 0..10_000 {
+        sandbox.fail_next(Fault::half());
+    }
+    let refused = post(&sandbox, "/sandbox/fail", &json!({ "fault": "half" }));
+    assert_eq!(refused["data"]["error"], "10000 faults are waiting already");
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // The requests that arrived
 

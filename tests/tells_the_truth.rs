@@ -521,6 +521,21 @@ mod after_it_was_sent {
     }
 
     #[test]
+    fn a_retried_read_that_cannot_be_decoded() {
+        let server = Server::plain(|connection| {
+            connection.request();
+            connection.send(answer(503, "", ""));
+            connection.request();
+            connection.send(answer(200, "", "nonsense"));
+        });
+        let error =
+            Operation::Status.call(&server.client().retries(1).build().expect("a client")).expect_err("nonsense");
+        let expected =
+            Told { kind: Kind::Decode, status: Some(200), is_retryable: false, may_have_sent: true, ..UNSENT };
+        assert_eq!(Told::by(&error), expected, "{error}");
+    }
+
+    #[test]
     fn only_a_read_is_retried() {
         for operation in Operation::ALL {
             let requests = if operation.acts() { 1 } else { 3 };

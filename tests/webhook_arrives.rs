@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use contiguity::sandbox::Sandbox;
 use contiguity::webhook::{Event, Verifier};
@@ -50,6 +52,27 @@ fn a_webhook_of_another_sandbox_is_refused() {
     let error = receiver.verifier.verify(&request.body, request.signature.as_deref()).unwrap_err();
     assert!(error.is_mismatch(), "{error}");
     request.respond("401 Unauthorized");
+}
+
+#[test]
+fn a_receiver_that_does_not_respond_is_listed_with_an_error() {
+    let sandbox = Sandbox::start().unwrap();
+    let receiver = Receiver::new(&sandbox);
+    let session = receiver.open(&sandbox);
+    sandbox.phone("+14155552671").text(&session.to, &session.factor);
+
+    let _unanswered = receiver.accept();
+    let began = Instant::now();
+    let error = loop {
+        let attempt = sandbox.webhooks().swap_remove(0);
+        if let Some(error) = attempt.error {
+            assert_eq!(attempt.status, None);
+            break error;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "no error");
+        thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(error, "no response within 3 s");
 }
 
 struct Receiver {
