@@ -261,6 +261,9 @@ fn validity_is_that_of_the_whole_number() {
         ("+12423591234", true),
         ("+442079460958", true),
         ("+4402079460958", false),
+        // The pattern also matches its start.
+        ("+951655834", true),
+        ("+5078002173822", true),
         // Longer than the number whose pattern it starts with.
         ("+611380163406", false),
         ("+213308123496", false),

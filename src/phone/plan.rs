@@ -254,12 +254,12 @@ fn is_match(kind: &Descriptor, national: &str) -> bool {
     }
     match kind.national_number().find(national) {
         Some(found) if found.len() == national.len() => true,
-        Some(found) if found.start() == 0 => {
+        Some(_) => {
             // The first alternative that matches may be shorter than another one.
             let whole = format!("^(?x-u:{})$", kind.national_number().as_str());
             Regex::new(&whole).is_ok_and(|whole| whole.is_match(national))
         }
-        _ => false,
+        None => false,
     }
 }
 
