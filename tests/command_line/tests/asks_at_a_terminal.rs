@@ -169,7 +169,7 @@ fn a_session_is_shown_as_a_code_and_verified_by_the_text() {
     terminal.expect("Verified");
     let (status, seen) = terminal.end();
     assert_eq!(status, 0);
-    assert!(seen.contains("4:59 left") || seen.contains("5:00 left"), "{seen}");
+    assert!(seen.contains("up to 4:59") || seen.contains("up to 5:00"), "{seen}");
 }
 
 #[test]
