@@ -1056,8 +1056,9 @@
 //!
 //! - A proxy that is set but cannot be used is an [`Error::Config`]. The client never connects
 //!   without it.
-//! - An error names the proxy if the proxy is what failed, and [`TransportError::is_proxy`] is true. If it names the certificate's authority,
-//!   your network has its own: see above.
+//! - If the proxy is what failed, the error names it, and [`TransportError::is_proxy`] is true.
+//! - If the error says that the certificate's authority is not trusted, your network probably
+//!   inspects TLS. Set `CONTIGUITY_CA_FILE`, as above.
 //! - Base URLs on loopback, such as a sandbox's, do not use the proxy in the environment.
 //! - SOCKS proxies are [not supported](crate#what-it-does-not-do).
 //!
@@ -1116,6 +1117,10 @@
 //! #     assert_eq!(records.len(), 2);
 //! #     assert!(records[0].starts_with("DEBUG POST /otp/new: 429, attempt 1, "));
 //! #     assert!(records[1].starts_with("DEBUG POST /otp/new: 200, attempt 2, "));
+//! #     sandbox.fail_next(Fault::drop_before());
+//! #     assert!(program::text_code(&sandbox.client()).is_err());
+//! #     let records = env_logger::RECORDS.lock().unwrap().clone();
+//! #     assert!(records[2].contains("closed the connection, attempt 1, "), "{}", records[2]);
 //! #     Ok(())
 //! # }
 //! ```
@@ -1136,9 +1141,12 @@
 //! Programs that use `tracing` see the records through its `tracing-log` bridge, which
 //! `tracing_subscriber::fmt::init()` installs.
 //!
-//! Dependencies write records of their own. At debug level, ureq shows the method, host and path of
-//! a request, which may contain an OTP id. **At trace level, `ureq_proto` shows request heads with
-//! the API key, and responses.** Do not enable trace for that target where logs are stored.
+//! If an attempt received no response, the record has the cause, such as `the proxy
+//! 10.0.0.1:3128 returned 403 Forbidden`.
+//!
+//! Dependencies write records of their own. At debug level, ureq shows the method and the host of a
+//! request. **At trace level, `ureq_proto` shows request heads with the API key and OTP ids, and
+//! responses.** Do not enable trace for that target where logs are stored.
 //!
 //! # HTTP statuses
 //!
@@ -1150,7 +1158,7 @@
 //! | [`Validation`] | 422 | The person can fix the field. |
 //! | [`Refused`], with a wait | 429 | The person can try again after `Retry-After`. |
 //! | [`Refused`], without a wait | 403 | Waiting does not help: the person needs a new code or another number. |
-//! | [`Refused`], because a store is unavailable | 503 | The person did nothing wrong. |
+//! | [`Refused`], because a store is unavailable or the challenge was not saved | 503 | The person did nothing wrong. |
 //! | [`Api`], 429 | 503 | The service limits your account, not this person. |
 //! | [`Api`], 401 to 403 | 500 | Your key or your account has a problem. |
 //! | [`Api`], 421 or 425 | 503 | The service did not act. The person can try again. |
@@ -1287,7 +1295,7 @@
 //! | `await otp.send({ to, language, name })`, or `otp.new` | `NewOtp::to(to)`<br>`.language(language).name(name)`<br>`.send(&client)?` |
 //! | `await otp.verify({ otp_id, otp })` | `sent.verify(otp).send(&client)?`, or<br>`VerifyOtp::otp_id(otp_id).otp(otp)`<br>`.send(&client)?` |
 //! | `check.verified` | `check.proof()?`, or `check.verified` |
-//! | `await otp.resend({ otp_id })` | `ResendOtp::otp_id(otp_id)`<br>`.send(&client)?` |
+//! | `await otp.resend({ otp_id })` | `sent.resend().send(&client)?`, or<br>`ResendOtp::otp_id(otp_id)`<br>`.send(&client)?` |
 //! | `again.resent` | `again.resent` |
 //! | `await otp.reverse.initiate({ number, factor, to, service, language, success_url })` | `InitiateReverseOtp::number(number)`<br>`.factor(factor).to(to).service(service)`<br>`.language(language).success_url(success_url)`<br>`.send(&client)?` |
 //! | `session.ui.text`, `session.ui.qr_code` | the same on `session.ui`, which is an `Option` |

@@ -387,6 +387,11 @@ impl TransportError {
         self.inner.is_timeout
     }
 
+    /// What happened, without the call and what it means for it.
+    pub(crate) fn cause(&self) -> &str {
+        &self.inner.message
+    }
+
     /// Reports whether the proxy failed or refused, and not the service.
     ///
     /// See [`ClientBuilder::proxy`](crate::ClientBuilder::proxy).
@@ -508,6 +513,7 @@ impl fmt::Display for ApiInner {
         match self.status {
             300..=399 => f.write_str("; redirects are not followed: check the base URL")?,
             401 => f.write_str("; check the API key")?,
+            404 => f.write_str("; check the base URL, and the OTP id if there is one")?,
             _ => {}
         }
         if let Some(wait) = self.retry_after.filter(|wait| !wait.is_zero()) {

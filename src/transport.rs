@@ -203,7 +203,7 @@ impl Transport {
                 delivery: Delivery::new(operation, Failure::Refused),
                 is_timeout: true,
                 is_proxy: false,
-                message: "the timeout is zero, or the guard took all of it".to_owned(),
+                message: NO_TIME.to_owned(),
                 status: None,
                 source: None,
             })));
@@ -518,17 +518,17 @@ fn log_attempt(call: &Call<'_>, retries: u32, tried: Instant, result: &Result<Re
     if !log::log_enabled!(target: LOG_TARGET, log::Level::Debug) {
         return;
     }
-    let (status, request_id) = match result {
+    let (outcome, request_id) = match result {
         Ok(response) => {
             let envelope = Envelope::parse(&response.body).unwrap_or_default();
-            (Some(response.status), envelope.request_id(&response.redactor))
+            (response.status.to_string(), envelope.request_id(&response.redactor))
         }
-        Err(error) => (error.status(), error.request_id().map(str::to_owned)),
+        Err(Error::Transport(error)) => (error.cause().to_owned(), None),
+        Err(error) => (error.status().unwrap_or_default().to_string(), error.request_id().map(str::to_owned)),
     };
-    let status = status.map_or_else(|| "no response".to_owned(), |status| status.to_string());
     log::debug!(
         target: LOG_TARGET,
-        "{}: {status}, attempt {}, {} ms, request {}",
+        "{}: {outcome}, attempt {}, {} ms, request {}",
         call.operation,
         retries + 1,
         tried.elapsed().as_millis(),
@@ -546,6 +546,10 @@ fn host(url: &WebUrl) -> HeaderValue {
     };
     HeaderValue::try_from(host).expect("a host of visible ASCII")
 }
+
+/// A client with a guard waits for its decision first.
+const NO_TIME: &str =
+    if cfg!(feature = "guard") { "the timeout is zero, or the guard took all of it" } else { "the timeout is zero" };
 
 const JSON: &str = "application/json";
 

@@ -13,6 +13,8 @@ use support::{Connection, Ending, KEY, Operation, Server, answer, certificate};
 /// A name that only a proxy could resolve.
 const BASE_URL: &str = "https://api.example.invalid";
 
+const NOT_ALLOWED: &str = "; it has to allow the host of the base URL";
+
 const NOT_ACTED: &str = "; the service did not act on this call";
 
 /// A call with a body, a call without one that acts, and a status read.
@@ -23,7 +25,7 @@ const EACH: [Operation; 3] = [Operation::New, Operation::Cancel, Operation::Stat
 fn the_environment_names_the_proxy() {
     let proxy = Server::answering(answer(403, "", ""));
     let address = proxy.address;
-    let refused = format!("POST /otp/new: the proxy {address} returned 403 Forbidden{NOT_ACTED}");
+    let refused = format!("POST /otp/new: the proxy {address} returned 403 Forbidden{NOT_ALLOWED}{NOT_ACTED}");
     let unusable = "HTTPS_PROXY contains a space or a control character; remove it";
     for (variable, value, expected, credentials) in [
         ("https_proxy", format!("http://{address}"), &*refused, Some(None)),
@@ -51,7 +53,7 @@ fn only_temporary_statuses_of_a_proxy_are_retried() {
         (502, "502 Bad Gateway", "", true),
         (503, "503 Service Unavailable", "", true),
         (504, "504 Gateway Timeout", "", true),
-        (403, "403 Forbidden", "", false),
+        (403, "403 Forbidden", NOT_ALLOWED, false),
         (407, "407 Proxy Authentication Required", check, false),
         (204, "204 No Content", "", false),
         (302, "302 Found", "", false),
@@ -132,7 +134,7 @@ fn plain_http_goes_through_a_proxy_only_if_it_is_allowed() {
          `allow_insecure_http()` on a test network"
     );
     let error = fails(Operation::New, client().allow_insecure_http());
-    let problem = format!("the proxy {} returned 403 Forbidden", proxy.address);
+    let problem = format!("the proxy {} returned 403 Forbidden{NOT_ALLOWED}", proxy.address);
     assert_eq!(error.to_string(), format!("POST /otp/new: {problem}{NOT_ACTED}"));
 }
 
@@ -146,7 +148,7 @@ fn a_proxy_can_be_https() {
         let stranger = Client::builder(KEY).base_url(base_url).allow_insecure_http().proxy(proxy.url());
         let client = stranger.clone().root_certificates(certificate());
         let error = fails(Operation::New, client);
-        let problem = format!("the proxy {} returned 403 Forbidden", proxy.address);
+        let problem = format!("the proxy {} returned 403 Forbidden{NOT_ALLOWED}", proxy.address);
         assert_eq!(error.to_string(), format!("POST /otp/new: {problem}{NOT_ACTED}"));
         let error = fails(Operation::Cancel, stranger);
         let expected = "TLS with the proxy {} failed: the certificate's authority is not trusted; \

@@ -407,7 +407,7 @@ mod refusals {
                 "403 Forbidden (request err_1): not yet; accept the agreement at https://example.com/a",
                 not_acted,
             ),
-            (404, "", "404 Not Found", not_acted),
+            (404, "", "404 Not Found; check the base URL, and the OTP id if there is one", not_acted),
             (429, "", "429 Too Many Requests", not_acted),
             (308, "", "308 Permanent Redirect; redirects are not followed: check the base URL", may_have_acted),
             (

@@ -251,7 +251,11 @@ impl ProxyError {
         match (self.status(), &self.error) {
             (Some(status), _) => {
                 let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
-                let advice = if status == 407 { "; check the user name and password in its URL" } else { "" };
+                let advice = match status {
+                    403 => "; it has to allow the host of the base URL",
+                    407 => "; check the user name and password in its URL",
+                    _ => "",
+                };
                 Some(format!("{name} returned {status} {}", reason.unwrap_or_default()).trim_end().to_owned() + advice)
             }
             (None, ureq::Error::ConnectProxyFailed(_)) => {
