@@ -27,7 +27,7 @@ use crate::web_url::WebUrl;
 /// |---|---|
 /// | text a code to a phone | [`NewOtp`](crate::NewOtp) |
 /// | check the code that the person typed | [`SentOtp::verify`](crate::SentOtp::verify), [`VerifyOtp`](crate::VerifyOtp) |
-/// | text the same code again | [`ResendOtp`](crate::ResendOtp) |
+/// | text the same code again | [`SentOtp::resend`](crate::SentOtp::resend), [`ResendOtp`](crate::ResendOtp) |
 /// | have the person text you | [`InitiateReverseOtp`](crate::InitiateReverseOtp) |
 /// | ask whether they have | [`VerifyReverseOtp`](crate::VerifyReverseOtp) |
 /// | wait until they have | [`ReverseSession::wait`](crate::ReverseSession::wait) |

@@ -51,7 +51,7 @@
 //! |---|---|---|
 //! | text a code to a phone | [`NewOtp::to`] | [`SentOtp`] |
 //! | check the code that the person typed | [`SentOtp::verify`], [`VerifyOtp::otp_id`] | [`Verification`] |
-//! | text the same code again | [`ResendOtp::otp_id`] | [`Resent`] |
+//! | text the same code again | [`SentOtp::resend`], [`ResendOtp::otp_id`] | [`Resent`] |
 //! | keep a sign-in between requests, with all of the above | [`NewOtp::challenge`] | [`Challenge`] |
 //! | limit texts and attempts | [`Guard::total`] | [`Guarded`] |
 //! | have the person text you | [`InitiateReverseOtp::number`] | [`ReverseSession`] |
@@ -159,7 +159,8 @@
 //!
 //! # Features
 //!
-//! All features are additive.
+//! All features are additive. If the compiler does not find a method that is on these pages, its
+//! feature may be off: the method's page names it.
 //!
 //! | feature | default | |
 //! |---|---|---|

@@ -16,6 +16,7 @@ use crate::retry::{Effect, Operation};
 use crate::typestate::{HasLanguage, HasName, Missing, Unset};
 use crate::validate::{self, Input, Problems};
 
+use super::resend::ResendOtp;
 use super::verify::VerifyOtp;
 
 /// A request that texts a six-digit code to a phone: "Your NAME code is CODE".
@@ -189,6 +190,25 @@ impl SentOtp {
     pub fn verify(&self, otp: impl Into<String>) -> VerifyOtp {
         let (otp_id, number) = &self.sent;
         VerifyOtp::of(otp_id.clone(), *number, ATTEMPTS).otp(otp)
+    }
+
+    /// Starts a resend of this code. It knows the number, for the limits of a guard.
+    ///
+    /// If you only stored the id, use [`ResendOtp::otp_id`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # let sandbox = contiguity::sandbox::Sandbox::start()?;
+    /// # let client = sandbox.client();
+    /// # let sent = contiguity::NewOtp::to("+14155552671").language("en").name("MyApp").send(&client)?;
+    /// let again = sent.resend().send(&client)?;
+    /// assert!(again.resent);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resend(&self) -> ResendOtp {
+        let (otp_id, number) = &self.sent;
+        ResendOtp::of(otp_id.clone(), *number)
     }
 }
 
