@@ -200,15 +200,16 @@ fn faults_are_listed_as_they_were_posted() {
 #[test]
 fn malformed_faults_are_refused_and_nothing_is_queued() {
     let sandbox = Sandbox::start().unwrap();
+    let one_of = "fault must be one of status, delay, drop_before, drop_after, half, garbage";
     let example = "the body must be JSON such as {\"fault\":\"status\",\"status\":502}, {\"fault\":\"delay\",\"seconds\":2} \
                    or {\"fault\":\"half\"}";
     for (fault, message) in [
-        (json!({}), example),
-        (json!({ "fault": "nothing" }), example),
-        (json!({ "fault": "status" }), example),
+        (json!({}), one_of),
+        (json!({ "fault": "nothing" }), one_of),
+        (json!({ "fault": "status" }), "status must be a status from 200 to 599"),
         (json!({ "fault": "status", "status": 502, "seconds": 1 }), example),
         (json!({ "fault": "status", "status": 199 }), "the status of a fault must be from 200 to 599"),
-        (json!({ "fault": "delay" }), example),
+        (json!({ "fault": "delay" }), "seconds must be a number of seconds, 0 or more"),
         (json!({ "fault": "delay", "seconds": -1 }), "seconds must be a number of seconds, 0 or more"),
         (json!({ "fault": "delay", "seconds": 1, "after_acting": false }), example),
         (json!({ "fault": "half", "status": 502 }), example),

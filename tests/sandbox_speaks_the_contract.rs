@@ -712,6 +712,7 @@ fn malformed_control_calls_get_400_and_a_reason() {
     let text = r#"the body must be JSON such as {"from":"+14155552671","to":"+16465550123","body":"1234"}"#;
     let advance = r#"the body must be JSON such as {"seconds":960}"#;
     let fail = r#"the body must be JSON such as {"fault":"status","status":502}, {"fault":"delay","seconds":2} or {"fault":"half"}"#;
+    let one_of = "fault must be one of status, delay, drop_before, drop_after, half, garbage";
     let reset = "the body must be JSON such as {}";
     for (path, body, example) in [
         ("/sandbox/text", json!({ "from": PHONE, "to": OTHER }), text),
@@ -720,13 +721,13 @@ fn malformed_control_calls_get_400_and_a_reason() {
         ("/sandbox/advance", json!({}), advance),
         ("/sandbox/advance", json!({ "seconds": "804315" }), advance),
         ("/sandbox/advance", json!({ "minutes": 1 }), advance),
-        ("/sandbox/fail", json!({}), fail),
-        ("/sandbox/fail", json!({ "fault": "804315" }), fail),
+        ("/sandbox/fail", json!({}), one_of),
+        ("/sandbox/fail", json!({ "fault": "804315" }), one_of),
         ("/sandbox/fail", json!({ "fault": "half", "seconds": 1 }), fail),
         ("/sandbox/fail", json!({ "fault": "drop_after", "after_acting": true }), fail),
-        ("/sandbox/fail", json!({ "fault": "status" }), fail),
+        ("/sandbox/fail", json!({ "fault": "status" }), "status must be a status from 200 to 599"),
         ("/sandbox/fail", json!({ "fault": "status", "status": 70_000 }), fail),
-        ("/sandbox/fail", json!({ "fault": "delay" }), fail),
+        ("/sandbox/fail", json!({ "fault": "delay" }), "seconds must be a number of seconds, 0 or more"),
         ("/sandbox/reset", json!({ "all": true }), reset),
         ("/sandbox/reset", json!(1), reset),
     ] {

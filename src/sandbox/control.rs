@@ -258,6 +258,9 @@ struct InjectedFault {
 impl InjectedFault {
     fn parse(body: FaultBody) -> Result<Self, Rejection> {
         let wrong = || Rejection::bad_request(format!("the body must be JSON such as {FAIL}"));
+        if !FAULTS.contains(&&*body.fault) {
+            return Err(Rejection::bad_request(format!("fault must be one of {}", FAULTS.join(", "))));
+        }
         let kind = match (&*body.fault, body.status, body.seconds) {
             ("status", Some(status), None) => {
                 let fault = StatusFault::checked(status).map_err(Rejection::bad_request)?;
@@ -268,9 +271,13 @@ impl InjectedFault {
                     ..fault
                 })
             }
+            ("status", None, _) => return Err(Rejection::bad_request("status must be a status from 200 to 599")),
             (_, Some(_), _) => return Err(wrong()),
             _ if body.after_acting.is_some() || body.retry_after.is_some() => return Err(wrong()),
             ("delay", None, Some(seconds)) => FaultKind::Delay(duration("seconds", seconds)?),
+            ("delay", None, None) => {
+                return Err(Rejection::bad_request("seconds must be a number of seconds, 0 or more"));
+            }
             ("drop_before", None, None) => FaultKind::DropBefore,
             ("drop_after", None, None) => FaultKind::DropAfter,
             ("half", None, None) => FaultKind::Half,
@@ -325,5 +332,7 @@ const TEXT: &str = r#"{"from":"+14155552671","to":"+16465550123","body":"1234"}"
 const ADVANCE: &str = r#"{"seconds":960}"#;
 
 const FAIL: &str = r#"{"fault":"status","status":502}, {"fault":"delay","seconds":2} or {"fault":"half"}"#;
+
+const FAULTS: [&str; 6] = ["status", "delay", "drop_before", "drop_after", "half", "garbage"];
 
 const NO_FIELDS: &str = "{}";

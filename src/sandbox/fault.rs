@@ -84,7 +84,10 @@ impl Fault {
     /// ```
     #[track_caller]
     pub fn status(status: u16) -> StatusFault {
-        StatusFault::checked(status).unwrap_or_else(|problem| panic!("{problem}"))
+        match StatusFault::checked(status) {
+            Ok(fault) => fault,
+            Err(problem) => panic!("{problem}"),
+        }
     }
 
     /// Acts, and delays the response by `delay` in real time.
