@@ -164,6 +164,10 @@ impl Challenge {
     /// two requests read the same copy, one of them is then refused, and no one gets more attempts
     /// than the policy allows.
     ///
+    /// Save the challenge after the call as well, with its own revision as the one to replace: an
+    /// attempt may have been given back, and the right code ends the challenge. If that replaces
+    /// nothing, another request was faster, and its copy stays.
+    ///
     /// # Errors
     ///
     /// [`Error::Refused`] with [`Reason::NotSaved`] if `save` returns an error. Nothing was sent,
@@ -201,7 +205,12 @@ impl Challenge {
     /// let save = |new: &Challenge, replaces| {
     ///     compare_and_swap(&stored, new, replaces)
     /// };
-    /// assert!(challenge.verify_saving(&client, "0000", save).is_ok());
+    /// let outcome = challenge.verify_saving(&client, "0000", save);
+    /// let _ = save(&challenge, challenge.revision()); // after the call
+    /// assert!(outcome.is_ok());
+    /// # assert_eq!(*stored.lock().unwrap(), challenge);
+    ///
+    /// // Another request read the same copy.
     /// assert!(copy.verify_saving(&client, "0001", save).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -253,7 +262,7 @@ impl Challenge {
     /// Texts the code again like [`resend`](Self::resend), and saves the used resend before the
     /// call.
     ///
-    /// For `save` see [`verify_saving`](Self::verify_saving).
+    /// For `save`, and for saving after the call, see [`verify_saving`](Self::verify_saving).
     ///
     /// # Errors
     ///

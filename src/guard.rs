@@ -116,8 +116,8 @@
 //! is a complete program. The guard counts attempts itself, so two requests with the same copy of a
 //! challenge get no additional attempts.
 //!
-//! **An async handler.** A call blocks, so move [`by`](Guarded::by) and the call to a thread for
-//! blocking work, as the cookbook [shows](crate::_cookbook#async-programs).
+//! **An async handler.** A call blocks, so move the client that [`by`](Guarded::by) returns to a
+//! thread for blocking work, as the cookbook [shows](crate::_cookbook#async-programs).
 //!
 //! **A command-line program or a script.** There is one caller, and limits last for one run. The
 //! total still stops a loop that goes wrong.

@@ -73,7 +73,7 @@ impl Refusal {
     pub fn advice(&self) -> String {
         let wait = self.retry_after.map_or_else(|| "a while".to_owned(), spoken);
         match self.reason {
-            Reason::NoAttemptsLeft => "Please ask for a new code. This one was entered wrong too often.".to_owned(),
+            Reason::NoAttemptsLeft => "Please ask for a new code. There were too many wrong attempts.".to_owned(),
             Reason::NoResendsLeft => "Please ask for a new code. This one cannot be sent again.".to_owned(),
             Reason::Expired => "Please ask for a new code. This one has expired.".to_owned(),
             Reason::Finished => "Please ask for a new code. This one was already used.".to_owned(),
@@ -336,7 +336,11 @@ mod tests {
         let later = || "Please try again in about a minute.".to_owned();
         let wrong = || "Something went wrong. Please try again in a moment.".to_owned();
         for (reason, words, advice) in [
-            (Reason::NoAttemptsLeft, "no attempts left for this code", new_code("was entered wrong too often")),
+            (
+                Reason::NoAttemptsLeft,
+                "no attempts left for this code",
+                "Please ask for a new code. There were too many wrong attempts.".to_owned(),
+            ),
             (Reason::NoResendsLeft, "no resends left for this code", new_code("cannot be sent again")),
             (
                 Reason::TooSoon,

@@ -16,7 +16,8 @@ use crate::value::debug_is_display;
 ///
 /// Returned by [`Verification::proof`](crate::Verification::proof),
 /// [`ReverseStatus::proof`](crate::ReverseStatus::proof),
-/// [`Outcome::proof`](crate::reverse::Outcome::proof) and the event of a webhook.
+/// [`Outcome::proof`](crate::reverse::Outcome::proof), [`Challenge::verify`](crate::Challenge::verify)
+/// and the event of a webhook.
 ///
 /// # Examples
 ///
@@ -70,9 +71,9 @@ impl Verified {
 
     /// Returns the verified number, if known.
     ///
-    /// It is `Some` after [`SentOtp::verify`](crate::SentOtp::verify),
-    /// [`ReverseSession::wait`](crate::ReverseSession::wait) and webhooks, and `None` if the check
-    /// started from a stored id.
+    /// It is `Some` after [`Challenge::verify`](crate::Challenge::verify),
+    /// [`SentOtp::verify`](crate::SentOtp::verify), [`ReverseSession::wait`](crate::ReverseSession::wait)
+    /// and webhooks, and `None` if the check started from a stored id.
     #[must_use]
     pub fn number(&self) -> Option<PhoneNumber> {
         self.number

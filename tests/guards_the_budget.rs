@@ -1138,8 +1138,8 @@ mod settings {
                 total().only(["+14155552671"]),
                 "the guard's `only` has an unknown region; use a two-letter ISO 3166-1 code such as US",
             ),
-            (everywhere().also([999]), "the guard's `also` has a number that is not an assigned calling code"),
-            (everywhere().also([4415]), "the guard's `also` has a number that is not an assigned calling code"),
+            (everywhere().also([44, 999]), "the guard's `also` has 999, which is not an assigned calling code"),
+            (everywhere().also([44, 4415]), "the guard's `also` has 4415, which is not an assigned calling code"),
             (
                 everywhere().deny(["4470"]),
                 "the guard's `deny` has the invalid prefix \"4470\"; begin it with + and an assigned calling code, such as +4470",

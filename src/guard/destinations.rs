@@ -28,11 +28,10 @@ pub(super) struct Allowed {
 
 impl Allowed {
     pub(super) fn new(destinations: &Destinations, also: Vec<u16>, denied: &[String]) -> Result<Self, Error> {
-        if also
-            .iter()
-            .any(|&code| calling_codes::find(code.to_string().as_bytes()).is_none_or(|(found, _)| found != code))
-        {
-            return Err(Error::config("the guard's `also` has a number that is not an assigned calling code"));
+        let is_assigned =
+            |code: u16| calling_codes::find(code.to_string().as_bytes()).is_some_and(|(found, _)| found == code);
+        if let Some(code) = also.iter().find(|&&code| !is_assigned(code)) {
+            return Err(Error::config(format!("the guard's `also` has {code}, which is not an assigned calling code")));
         }
         let denied = denied.iter().map(|prefix| denied_prefix(prefix)).collect::<Result<_, _>>()?;
         let Some(regions) = &destinations.regions else {

@@ -46,28 +46,32 @@ use crate::gate::{from_unix_ms, unix_ms};
 ///         Ok(decision)
 ///     }
 ///
-///     // And the others, handed on to `self.store`:
-/// #   fn give_back(&self, returns: &[Return<'_>]) -> Result<(), StoreError> {
-/// #       self.store.give_back(returns)
-/// #   }
-/// #   fn forget(&self, claims: &[Claim<'_>]) -> Result<(), StoreError> {
-/// #       self.store.forget(claims)
-/// #   }
-/// #   fn remember(
-/// #       &self,
-/// #       otp_id: &str,
-/// #       note: &[u8],
-/// #       clock: &dyn Fn() -> SystemTime,
-/// #   ) -> Result<(), StoreError> {
-/// #       self.store.remember(otp_id, note, clock)
-/// #   }
-/// #   fn recall(
-/// #       &self,
-/// #       otp_id: &str,
-/// #       clock: &dyn Fn() -> SystemTime,
-/// #   ) -> Result<Option<Vec<u8>>, StoreError> {
-/// #       self.store.recall(otp_id, clock)
-/// #   }
+///     fn give_back(&self, returns: &[Return<'_>]) -> Result<(), StoreError> {
+///         self.store.give_back(returns)
+///     }
+///
+///     fn forget(&self, claims: &[Claim<'_>]) -> Result<(), StoreError> {
+///         self.store.forget(claims)
+///     }
+///
+///     // Optional, but without them the guard does not know the number of
+///     // an OTP id.
+///     fn remember(
+///         &self,
+///         otp_id: &str,
+///         note: &[u8],
+///         clock: &dyn Fn() -> SystemTime,
+///     ) -> Result<(), StoreError> {
+///         self.store.remember(otp_id, note, clock)
+///     }
+///
+///     fn recall(
+///         &self,
+///         otp_id: &str,
+///         clock: &dyn Fn() -> SystemTime,
+///     ) -> Result<Option<Vec<u8>>, StoreError> {
+///         self.store.recall(otp_id, clock)
+///     }
 /// }
 /// ```
 #[derive(Default)]

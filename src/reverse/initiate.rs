@@ -170,6 +170,9 @@ struct Fields<'a> {
 
 /// A session that waits for the person's text.
 ///
+/// `Debug` masks the digits of [`ui`](Self::ui) and [`success_url`](Self::success_url), as it does in
+/// all text of a server.
+///
 /// # Examples
 ///
 /// ```

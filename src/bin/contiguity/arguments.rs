@@ -246,7 +246,7 @@ Output:
   Results are on standard output. Errors are on standard error, and with --json on standard output.
   With --json, each line is an object with the field `event`. Errors are
   {\"event\":\"error\",\"error\",\"hint\",\"may_have_sent\",\"retryable\",\"status\",\"request_id\",
-  \"retry_after\"}. Phone numbers are masked. Codes and keys are never printed.
+  \"retry_after\"}. Phone numbers are masked. Codes and your API key are never printed.
 
 Examples:
   Try everything without an account, in two terminals:
@@ -270,7 +270,8 @@ Examples:
   Text a code to a number as people write it, in the language of this system:
     contiguity send '(415) 555-2671' --region US --name MyApp --language auto
   Keep the id in a script:
-    id=$(contiguity send +14155552671 --name MyApp --json | jq -r .otp_id)";
+    sent=$(contiguity send +14155552671 --name MyApp --json) || exit
+    id=$(echo \"$sent\" | jq -r .otp_id)";
 
 const VERIFY: &str = "\
 Exit status:
@@ -335,8 +336,8 @@ Examples:
   Open a session, show its QR code and wait for the text:
     contiguity reverse start +14155552671 --wait
   The same in two steps:
-    id=$(contiguity reverse start +14155552671 --json | jq -r .otp_id)
-    contiguity reverse wait \"$id\"";
+    session=$(contiguity reverse start +14155552671 --json) || exit
+    contiguity reverse wait \"$(echo \"$session\" | jq -r .otp_id)\"";
 
 const REVERSE_START: &str = "\
 Exit status:
