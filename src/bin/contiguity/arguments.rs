@@ -337,7 +337,8 @@ Examples:
     contiguity reverse start +14155552671 --wait
   The same in two steps:
     session=$(contiguity reverse start +14155552671 --json) || exit
-    contiguity reverse wait \"$(echo \"$session\" | jq -r .otp_id)\"";
+    id=$(echo \"$session\" | jq -r .otp_id)
+    contiguity reverse wait \"$id\"";
 
 const REVERSE_START: &str = "\
 Exit status:
