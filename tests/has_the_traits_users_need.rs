@@ -168,6 +168,8 @@ fn the_debug_of_an_error_is_its_message() {
     check(&reverse::Outcome::Stopped.proof().unwrap_err());
     check(&webhook::Verifier::new("").unwrap_err());
     check(&guard::StoreError::new("no response within 500 ms"));
+    let error = guard::StoreError::with_source("the pool is empty", std::io::Error::other("closed"));
+    assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("closed"));
 }
 
 #[test]

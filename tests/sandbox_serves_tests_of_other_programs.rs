@@ -320,6 +320,7 @@ fn the_page_has_a_strict_policy_and_nothing_from_elsewhere() {
         }
     }
     assert!(sandbox.requests().is_empty(), "the page's own requests are not logged");
+    assert_eq!(agent().post(format!("{}/", sandbox.url())).send("").unwrap().status(), 401);
 }
 
 #[test]
