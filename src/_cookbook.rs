@@ -798,8 +798,9 @@
 //! ```
 //!
 //! Create the verifier once, with the endpoint's signing secret:
-//! `Verifier::new(std::env::var("CONTIGUITY_WEBHOOK_SECRET")?)?`. When you start a reverse OTP,
-//! store its id as `Waiting`. Only the browser that started it may then be signed in.
+//! `Verifier::new(std::env::var("CONTIGUITY_WEBHOOK_SECRET")?)?`. Contiguity issues the secret, and
+//! `contiguity sandbox` prints its own. When you start a reverse OTP, store its id as `Waiting`. Only
+//! the browser that started it may then be signed in.
 //!
 //! A test signs a body as the service does:
 //!

@@ -63,20 +63,23 @@
 //! All limits of a call are decided in one step: a call that is refused by one of them uses up none
 //! of the others.
 //!
+//! What was counted is given back if it turns out not to count. A call is *unsent* if the service
+//! certainly did not act on it ([`may_have_sent`](crate::Error::may_have_sent) is false). A text is
+//! *unverified* until its code is verified.
+//!
 //! | limit | counts | given back if | default |
 //! |---|---|---|---|
 //! | [`per_number`](GuardBuilder::per_number) | texts, for each number | unsent | 1 in 20 s, 4 in 10 min, 6 per hour, 10 per day |
-//! | [`per_caller`](GuardBuilder::per_caller) | texts and attempts, for each part of the caller | – | 20 per hour, 60 per day |
+//! | [`per_caller`](GuardBuilder::per_caller) | texts and attempts, for each part of the caller, such as address and account | – | 20 per hour, 60 per day |
 //! | [`total`](Guard::total) | texts | unsent | required |
 //! | [`unverified`](GuardBuilder::unverified) | unverified texts, for each calling code | unsent, or verified | a quarter of each total, at least 20 |
 //! | [`neighbors`](GuardBuilder::neighbors) | unverified texts, for each block of 1,000 numbers | unsent, or verified | 10 per hour, 30 per day |
 //! | [`wrong_codes`](GuardBuilder::wrong_codes) | attempts, for each number | unsent, or right | 10 per hour, 30 per day, 100 in 30 days |
 //! | [`Policy::attempts`](crate::Policy::attempts) | attempts, for each OTP id | unsent, or right | 5, for as long as a code can live |
 //!
-//! A text is *unverified* until its code is verified. A call is *unsent* if the service certainly did
-//! not act on it ([`may_have_sent`](crate::Error::may_have_sent) is false). A reverse OTP counts as a
-//! text to its number, but not as an unverified one: no text goes to that number. Status reads and
-//! cancellations are free.
+//! A reverse OTP counts as a text to its number, but not as an unverified one: no text goes to that
+//! number. Status reads and cancellations are free. A number without wrong codes left can still be
+//! sent a text, since its limit of texts is another one.
 //!
 //! The defaults follow what others publish:
 //!
@@ -483,6 +486,9 @@ impl<D> GuardBuilder<D> {
     }
 
     /// Limits the codes that are checked for one number and are not the right one.
+    ///
+    /// Texts to the number are limited by [`per_number`](Self::per_number) only, so a person can be sent
+    /// a code that no attempt is left for.
     ///
     /// Defaults to 10 per hour, 30 per day and 100 in 30 days.
     pub fn wrong_codes(self, limits: impl Into<Limits>) -> Self {

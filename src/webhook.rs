@@ -126,7 +126,9 @@ pub struct Verifier {
 impl Verifier {
     /// Creates a verifier with the endpoint's signing secret, such as `whsec_…`.
     ///
-    /// The whole string is the key, including `whsec_`.
+    /// The whole string is the key, including `whsec_`. Contiguity issues it: see the
+    /// [console](https://console.contiguity.com). The vendor's documentation of the OTP API does not
+    /// say where in the console it is. A sandbox returns its own from `Sandbox::webhook_secret`.
     ///
     /// # Errors
     ///

@@ -48,7 +48,7 @@ fn the_environment_names_the_proxy() {
 
 #[test]
 fn only_temporary_statuses_of_a_proxy_are_retried() {
-    let check = "; check the user name and password in its URL";
+    let check = "; put a user name and a password in its URL, such as http://user:password@host:3128";
     for (status, text, advice, is_retryable) in [
         (502, "502 Bad Gateway", "", true),
         (503, "503 Service Unavailable", "", true),
@@ -122,6 +122,16 @@ fn a_proxy_that_cannot_be_connected_to_is_named_without_its_credentials() {
     let Error::Transport(error) = error else { unreachable!() };
     let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<std::io::Error>());
     assert_eq!(source.map(std::io::Error::kind), Some(std::io::ErrorKind::ConnectionRefused));
+}
+
+#[test]
+fn refused_credentials_are_to_be_checked() {
+    let proxy = Server::answering(answer(407, "", ""));
+    let url = proxy.url().replace("http://", "http://user:secret@");
+    let error = fails(Operation::New, Client::builder(KEY).base_url(BASE_URL).proxy(url).retries(0));
+    let problem = format!("the proxy {} returned 407 Proxy Authentication Required", proxy.address);
+    let advice = "check the user name and password in its URL";
+    assert_eq!(error.to_string(), format!("POST /otp/new: {problem}; {advice}{NOT_ACTED}"));
 }
 
 #[test]

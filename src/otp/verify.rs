@@ -166,7 +166,8 @@ impl Verification {
     ///
     /// # Errors
     ///
-    /// [`NotVerified`] if the code was wrong, used or expired.
+    /// [`NotVerified`] if the code was wrong, used or expired. It does not convert into [`Error`], since
+    /// the call succeeded: match on it, or return `Box<dyn std::error::Error>`.
     pub fn proof(self) -> Result<Verified, NotVerified> {
         self.proof
     }

@@ -207,7 +207,8 @@ impl<In: Transport> Connector<In> for ProxyConnector {
         self.inner.connect(details, chained).map_err(|error| match details.config.proxy() {
             Some(proxy) => {
                 let name = format!("the proxy {}:{}", proxy.host(), proxy.port());
-                ureq::Error::Other(Box::new(ProxyError { name, error }))
+                let has_credentials = proxy.username().is_some() || proxy.password().is_some();
+                ureq::Error::Other(Box::new(ProxyError { name, has_credentials, error }))
             }
             None => error,
         })
@@ -220,6 +221,7 @@ impl<In: Transport> Connector<In> for ProxyConnector {
 pub(super) struct ProxyError {
     /// `the proxy HOST:PORT`.
     pub(super) name: String,
+    has_credentials: bool,
     pub(super) error: ureq::Error,
 }
 
@@ -253,7 +255,8 @@ impl ProxyError {
                 let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
                 let advice = match status {
                     403 => "; it has to allow the host of the base URL",
-                    407 => "; check the user name and password in its URL",
+                    407 if self.has_credentials => "; check the user name and password in its URL",
+                    407 => "; put a user name and a password in its URL, such as http://user:password@host:3128",
                     _ => "",
                 };
                 Some(format!("{name} returned {status} {}", reason.unwrap_or_default()).trim_end().to_owned() + advice)

@@ -74,7 +74,7 @@ To act as a phone, move the clock and inject faults:
   curl {url}/sandbox/phones/+14155552671
   # a person texts the service
   curl {url}/sandbox/text -d '{{\"from\":\"+14155552671\",\"to\":\"+16465550123\",\"body\":\"1234\"}}'
-  # codes are now expired
+  # 16 minutes pass for codes and sessions, but not for challenges in your program
   curl {url}/sandbox/advance -d '{{\"seconds\":960}}'
   # every new code fails, until heal
   curl {url}/sandbox/fail -d '{{\"fault\":\"status\",\"status\":503,\"endpoint\":\"new\",\"always\":true}}'
@@ -84,7 +84,10 @@ To act as a phone, move the clock and inject faults:
   # start over
   curl {url}/sandbox/reset -X POST
 
-Webhooks are signed with {secret}.
+To verify its webhooks:
+
+export CONTIGUITY_WEBHOOK_SECRET={secret}
+
 "
     )
 }

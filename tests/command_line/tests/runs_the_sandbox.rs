@@ -81,6 +81,7 @@ fn a_program_can_use_what_it_prints() {
         text.lines().find_map(|line| line.strip_prefix("export ")?.strip_prefix(variable)?.strip_prefix('=')).unwrap()
     };
     let (url, key) = (value("CONTIGUITY_BASE_URL"), value("CONTIGUITY_API_KEY"));
+    assert!(value("CONTIGUITY_WEBHOOK_SECRET").starts_with("whsec_"), "{text}");
     assert!(text.contains(&format!("Its page shows the phones and their texts: {url}/\n")), "{text}");
     assert!(!text.contains("Anyone") && !text.contains('\x1b'), "{text}");
     let mut command = contiguity(&["send", PHONE, "--name", "MyApp"]);
