@@ -79,6 +79,9 @@ impl Client {
     /// Creates a client for `https://api.contiguity.com` with the default settings of
     /// [`ClientBuilder`].
     ///
+    /// Of the environment, it reads only the proxy. [`from_env`](Self::from_env) reads the other
+    /// variables, such as `CONTIGUITY_CA_FILE`.
+    ///
     /// # Errors
     ///
     /// [`Error::Config`] if the key is blank or not visible ASCII, or if the environment sets a proxy
@@ -436,7 +439,7 @@ impl ClientBuilder {
     ///
     /// [`build`](Self::build) fails if the proxy cannot be used. It is never skipped.
     ///
-    /// Defaults to the proxy from the environment, read as curl reads it, and to none for a base URL on
+    /// Defaults to the proxy from the environment, read much as curl reads it, and to none for a base URL on
     /// loopback:
     ///
     /// - `https_proxy` or `HTTPS_PROXY` for an https base URL, `http_proxy` or `HTTP_PROXY` for http,

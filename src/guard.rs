@@ -331,7 +331,7 @@ impl Client {
 /// A client behind a [`Guard`], created by [`Client::guarded`].
 ///
 /// It is cheap to clone. It does not send anything itself: [`by`](Self::by) returns a client for
-/// one request.
+/// one request. If the compiler expects `&Client` and finds `&Guarded`, call `by` first.
 ///
 /// # Examples
 ///
@@ -511,10 +511,9 @@ impl<D> GuardBuilder<D> {
 
     /// Creates the guard.
     ///
-    /// In memory it keeps an entry for each number, block of numbers and caller of a text until the
-    /// text has left their longest window, and one for each number with wrong codes. Only calls
-    /// that were allowed create entries, so `total` limits them: 2,000 texts a day are at most some
-    /// 10,000 entries, of about 120 bytes each, and 60,000 entries of wrong codes in 30 days.
+    /// In memory, a text adds an entry of some 40 to 150 bytes for its number, for its block of numbers
+    /// and for its caller, and a wrong code adds one for its number. An entry is kept for the longest
+    /// window of its limit. Only calls that were allowed add entries, so `total` limits them.
     ///
     /// # Errors
     ///

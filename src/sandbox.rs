@@ -419,8 +419,8 @@ impl Sandbox {
     ///
     /// Each queued fault affects one API request, in the order in which they were queued. A fault
     /// that is limited to an endpoint or a number waits for the first request that it affects. A
-    /// client's retry is another request. Faults do not affect control calls, requests that do not
-    /// arrive whole, or those of web pages.
+    /// client's retry is another request. Faults do not affect control calls, incomplete
+    /// requests, or requests from web pages.
     ///
     /// # Examples
     ///

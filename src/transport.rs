@@ -93,6 +93,8 @@ pub(crate) struct Transport {
     /// How long a connection may have been idle, for calls that act and for those that read.
     pool_idle_timeout: Duration,
     read_idle_timeout: Duration,
+    /// What messages call the certificate authorities, if they were set.
+    roots: Option<&'static str>,
 }
 
 impl Transport {
@@ -128,6 +130,7 @@ impl Transport {
             .max_idle_connections_per_host(MAX_IDLE);
         #[cfg(fuzzing)]
         let config = config.middleware(fuzzing::respond);
+        let roots = root_certificates.as_ref().map(|(name, _)| *name);
         let config = tls::configure(config, needs_tls, tls, root_certificates)?.build();
         let resolver = RememberingResolver::default();
         let agent = connection::agent(config, resolver.clone());
@@ -141,7 +144,17 @@ impl Transport {
         let mut headers_with_body = headers.clone();
         headers_with_body.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
         headers_with_body.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        Ok(Self { agent, resolver, base_url, headers, headers_with_body, limits, pool_idle_timeout, read_idle_timeout })
+        Ok(Self {
+            agent,
+            resolver,
+            base_url,
+            headers,
+            headers_with_body,
+            limits,
+            pool_idle_timeout,
+            read_idle_timeout,
+            roots,
+        })
     }
 
     /// Makes the call, and retries it where [`retry`] allows it and enough time is left.
@@ -355,7 +368,7 @@ impl Transport {
         operation: &'static Operation,
         limits: Limits,
     ) -> Error {
-        let (failure, is_proxy, (is_timeout, message), error) = match ProxyError::take(error) {
+        let (failure, is_proxy, (is_timeout, mut message), error) = match ProxyError::take(error) {
             Ok(proxy) => {
                 let (is_timeout, message) = describe(&proxy.error, reached, &proxy.name, limits);
                 (proxy.failure(), true, (is_timeout, proxy.response().unwrap_or(message)), proxy.error)
@@ -369,6 +382,14 @@ impl Transport {
                 (classify(&error, reached), false, (is_timeout, message), error)
             }
         };
+        if tls::is_untrusted(&error) {
+            message += &match self.roots {
+                Some(roots) => format!("; it is not one of those in {roots}"),
+                None => "; if your network has its own, call `root_certificates`, or set CONTIGUITY_CA_FILE and use \
+                         `from_env`"
+                    .to_owned(),
+            };
+        }
         if !failure.may_have_acted() {
             // The host may have moved: the next try looks it up again.
             self.resolver.forget();

@@ -89,7 +89,7 @@ impl Verified {
 /// ```
 /// # let sandbox = contiguity::sandbox::Sandbox::start()?;
 /// # let client = sandbox.client();
-/// use contiguity::{NewOtp, VerifyOtp};
+/// use contiguity::NewOtp;
 ///
 /// let sent = NewOtp::to("+14155552671")
 ///     .language("en")

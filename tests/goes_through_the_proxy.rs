@@ -162,7 +162,8 @@ fn a_proxy_can_be_https() {
         assert_eq!(error.to_string(), format!("POST /otp/new: {problem}{NOT_ACTED}"));
         let error = fails(Operation::Cancel, stranger);
         let expected = "TLS with the proxy {} failed: the certificate's authority is not trusted; \
-                        if your network has its own, set CONTIGUITY_CA_FILE or `root_certificates`";
+                        if your network has its own, call `root_certificates`, or set CONTIGUITY_CA_FILE and use \
+                        `from_env`";
         let expected = expected.replace("{}", &proxy.address.to_string());
         assert_eq!(error.to_string(), format!("{}: {expected}{NOT_ACTED}", Operation::Cancel.name()));
         assert!(!error.is_retryable());
@@ -185,7 +186,7 @@ fn an_https_proxy_that_does_not_speak_tls_is_named() {
 }
 
 #[test]
-fn an_error_of_the_service_behind_the_proxy_is_not_the_proxys() {
+fn an_error_behind_the_proxy_is_not_one_of_the_proxy() {
     let proxy = Server::plain(|connection| {
         connection.request();
         connection.send("HTTP/1.1 200 OK\r\n\r\n");

@@ -47,6 +47,9 @@ impl Told {
     }
 }
 
+/// A certificate authority that signed no certificate of the tests.
+const OTHER_AUTHORITY: &str = include_str!("support/other.pem");
+
 /// Nothing was sent, and the next try may succeed.
 const UNSENT: Told =
     Told { kind: Kind::Transport, status: None, is_timeout: false, is_retryable: true, may_have_sent: false };
@@ -236,12 +239,15 @@ mod before_anything_is_sent {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "{}: TLS with {} failed: the certificate's authority is not trusted; if your network has its own, set CONTIGUITY_CA_FILE or \
-                     `root_certificates`; the service did not act on this call",
+                    "{}: TLS with {} failed: the certificate's authority is not trusted; if your network has its own, call `root_certificates`, \
+                     or set CONTIGUITY_CA_FILE and use `from_env`; the service did not act on this call",
                     operation.name(),
                     server.address
                 )
             );
+            let other = Client::builder(KEY).base_url(server.url()).root_certificates(OTHER_AUTHORITY);
+            let error = fails(operation, other, REFUSED).to_string();
+            assert!(error.contains("is not trusted; it is not one of those in `root_certificates`; the "), "{error}");
             server.settle();
             assert_eq!(server.requests().len(), 0);
         }

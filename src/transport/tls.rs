@@ -127,6 +127,13 @@ fn is_readable(_: &[u8]) -> bool {
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 const NOT_PEM: &str = "has no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----";
 
+/// Reports whether the certificate's authority is not trusted.
+pub(super) fn is_untrusted(error: &ureq::Error) -> bool {
+    matches!(error, ureq::Error::Io(error) if describe(error) == Some(UNTRUSTED))
+}
+
+const UNTRUSTED: &str = "the certificate's authority is not trusted";
+
 /// Describes an error of rustls in our own words, since its own may quote the certificate.
 #[cfg(feature = "rustls")]
 pub(super) fn describe(error: &io::Error) -> Option<&'static str> {
@@ -134,9 +141,7 @@ pub(super) fn describe(error: &io::Error) -> Option<&'static str> {
     use rustls::Error as E;
     let error = error.get_ref().and_then(|inner| inner.downcast_ref::<E>())?;
     Some(match error {
-        E::InvalidCertificate(C::UnknownIssuer) => {
-            "the certificate's authority is not trusted; if your network has its own, set CONTIGUITY_CA_FILE or `root_certificates`"
-        }
+        E::InvalidCertificate(C::UnknownIssuer) => UNTRUSTED,
         E::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
             "the certificate is for another host"
         }
@@ -197,10 +202,7 @@ mod tests {
     fn each_error_of_a_handshake_has_its_words() {
         let certificate = Error::InvalidCertificate;
         for (error, words) in [
-            (
-                certificate(CertificateError::UnknownIssuer),
-                "the certificate's authority is not trusted; if your network has its own, set CONTIGUITY_CA_FILE or `root_certificates`",
-            ),
+            (certificate(CertificateError::UnknownIssuer), "the certificate's authority is not trusted"),
             (certificate(CertificateError::NotValidForName), "the certificate is for another host"),
             (certificate(CertificateError::Expired), "the certificate has expired"),
             (
