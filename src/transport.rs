@@ -249,14 +249,14 @@ impl Transport {
             }
             None => (run(SendBody::none()), scope.has_sent()),
         };
-        let reached = match (sent, scope.has_connected()) {
-            (true, _) => Reached::Sent,
-            (false, true) => Reached::Host,
-            (false, false) => Reached::Nothing,
-        };
         match result {
             Ok(response) => self.read(response, operation, limits, redactor),
             Err(error) => {
+                let reached = match (sent, scope.has_connected()) {
+                    (true, _) => Reached::Sent,
+                    (false, true) => Reached::Host,
+                    (false, false) => Reached::Nothing,
+                };
                 // The limit that ended a retry may be what was left of the whole.
                 let connect_timeout =
                     if left < limits.connect_timeout { limits.timeout } else { limits.connect_timeout };
